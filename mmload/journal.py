@@ -1,0 +1,144 @@
+"""The crash-safe record of a run: append-only frames, each with its length and checksum.
+
+Not aware of what a frame means to whoever reads it, of scoring, or of who is still writing.
+
+File: the 8 bytes ``MMLOAD1\\n``, then frames ``<u32 length><u32 crc32><payload>`` in little-endian
+order; the payload is msgpack of ``[kind, body]``. A file cut anywhere (a kill, a full disk) yields
+every whole frame before the cut, and says that it was cut.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mmload.model import Answer, InputError, Record, Score, Telemetry
+
+MAGIC: Final = b"MMLOAD1\n"
+_HEAD: Final = struct.Struct("<II")
+_MAX_FRAME: Final = 256 * 1024 * 1024
+
+RUN: Final = "run"
+"""A mapping: run id, plan, suite folder, what a report needs to know before any record."""
+RECORDS: Final = "records"
+ANSWERS: Final = "answers"
+TELEMETRY: Final = "telemetry"
+EVENT: Final = "event"
+"""A mapping with ``t_ns``, ``name`` and what belongs to it (phase started, worker lost...)."""
+SCORES: Final = "scores"
+END: Final = "end"
+"""The last frame of a run that ended by itself, with the totals that every worker reported."""
+
+_BODY_TYPES: Final[dict[str, Any]] = {
+    RECORDS: list[Record],
+    ANSWERS: list[Answer],
+    TELEMETRY: list[Telemetry],
+    SCORES: list[Score],
+}
+_encode = msgspec.msgpack.Encoder().encode
+_split = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw]).decode
+_decoders: Final = {kind: msgspec.msgpack.Decoder(t).decode for kind, t in _BODY_TYPES.items()}
+_decode_any = msgspec.msgpack.Decoder().decode
+
+
+def decode_body(kind: str, raw: bytes | msgspec.Raw) -> Any:
+    """Body of a frame as the type that its kind promises."""
+    return _decoders.get(kind, _decode_any)(raw)
+
+
+class Writer:
+    """Appends frames. One process writes one journal."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+        if self._file.tell() == 0:
+            self._file.write(MAGIC)
+
+    def append(self, kind: str, body: Any) -> None:
+        """Write one frame in one system call. Raises ``OSError`` (disk full, read-only)."""
+        self.append_encoded(kind, msgspec.Raw(_encode(body)))
+
+    def append_encoded(self, kind: str, body: msgspec.Raw) -> None:
+        """As ``append`` for a body that is msgpack already, as it came from a worker."""
+        payload = _encode((kind, body))
+        frame = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
+        while frame:
+            frame = frame[self._file.write(frame) :]
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self.sync()
+        self._file.close()
+
+
+class Follower:
+    """Reads a journal that may still be growing. ``poll`` gives the frames that are whole by now."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+        self.damaged = ""
+        """Why reading stopped for good (a checksum that does not fit); empty while all is well."""
+
+    def poll(self) -> Iterator[tuple[str, Any]]:
+        """Yield the whole frames beyond the last one that was read; nothing if there are none."""
+        if self.damaged:
+            return
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            if self.offset == 0:
+                head = file.read(len(MAGIC))
+                if len(head) < len(MAGIC):
+                    return
+                if head != MAGIC:
+                    raise InputError(f"{self.path}: not a journal of mmload (it begins with {head!r})")
+                self.offset = len(MAGIC)
+            file.seek(self.offset)
+            while True:
+                head = file.read(_HEAD.size)
+                if len(head) < _HEAD.size:
+                    return
+                length, crc = _HEAD.unpack(head)
+                if length > _MAX_FRAME:
+                    self.damaged = f"frame of {length} bytes at byte {self.offset}"
+                    return
+                payload = file.read(length)
+                if len(payload) < length:
+                    return
+                if zlib.crc32(payload) != crc:
+                    self.damaged = f"checksum does not fit at byte {self.offset}"
+                    return
+                kind, raw = _split(payload)
+                body = decode_body(kind, raw)
+                self.offset += _HEAD.size + length
+                yield kind, body
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes behind the last whole frame: above 0 once the writer is gone, the journal was cut."""
+        try:
+            return self.path.stat().st_size - self.offset
+        except FileNotFoundError:
+            return 0
+
+
+def read(path: Path) -> tuple[list[tuple[str, Any]], bool]:
+    """All whole frames of a journal, and whether it was cut or damaged behind them.
+
+    Holds the whole run in memory: for small journals and tests. Use ``Follower.poll`` to stream.
+    """
+    follower = Follower(path)
+    frames = list(follower.poll())
+    return frames, bool(follower.damaged) or follower.unread_bytes > 0

@@ -1,0 +1,271 @@
+"""A traffic profile: TOML -> ``Profile``. All validation of what a user asks for lives here.
+
+Not aware of how a shape, a task or a wire adapter works: it knows their names and their keys only.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Sim(_Strict):
+    """How the embedded practice pipeline behaves (``engine = "sim"``)."""
+
+    workers: Annotated[int, Field(ge=1, le=256)] = 4
+    """Model workers that serve one request each at a time."""
+    queue_limit: Annotated[int, Field(ge=1)] = 256
+    """Requests that may wait for a worker; beyond it the pipeline sheds."""
+    speed: Positive = 1.0
+    """Divides every simulated service time: 2 serves twice as fast."""
+    ladder: bool = True
+    """Admission ladder: under pressure shrink images, cut context, fall back, shed."""
+    slo_ms: Positive = 4000
+    """The objective that the ladder tries to keep."""
+    model: str = "sim-large"
+    fallback_model: str = "sim-small"
+    error_rate: Share = 0.0
+    """Share of requests answered with HTTP 500 (seeded)."""
+    extra_delay_ms: NonNegative = 0.0
+    """Constant time added to every answer."""
+    hallucination_rate: Share = 0.0
+    """Share of answers into which an invented claim is planted (seeded)."""
+    seed: Seed = 1
+
+
+class Target(_Strict):
+    """What is driven."""
+
+    engine: Literal["sim", "ocr"] | None = None
+    """Embedded pipeline, started and stopped by the run. Give this or ``url``."""
+    url: str | None = None
+    """Base URL of a running pipeline, up to and including ``/v1`` if it has one."""
+    protocol: str = "openai-chat"
+    """Wire adapter."""
+    model: str = "sim-large"
+    streaming: Share = 0.5
+    """Share of requests that ask for a streamed answer (0 none, 1 all)."""
+    connect_timeout_s: Positive = 5.0
+    first_byte_timeout_s: Positive = 60.0
+    idle_timeout_s: Positive = 30.0
+    """Longest silence between two received pieces of one answer."""
+    total_timeout_s: Positive = 120.0
+    retries: Annotated[int, Field(ge=0, le=10)] = 0
+    """Attempts after the first that a failed request may have. 0: retries hide failures."""
+    retry_backoff_s: NonNegative = 0.5
+    max_in_flight: Annotated[int, Field(ge=1, le=20000)] = 256
+    """Lanes standing by in an open-loop phase, over all workers."""
+    connection: Literal["keep-alive", "fresh"] = "keep-alive"
+    tls_verify: bool = True
+    allow_remote: bool = False
+    """Allow a target that is not on this machine."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key. Never the key itself."""
+    headers: dict[str, str] = {}
+    """Sent with every request."""
+    max_body_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
+    """An answer longer than this ends as ``body_too_large``."""
+    sim: Sim = Sim()
+
+
+class Phase(_Strict):
+    """One stretch of traffic. Open loop by a rate (``rpm``...), or closed loop by ``users``."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    shape: str
+    duration_s: Annotated[float, Field(gt=0, le=86400)]
+    """For ``burst`` the whole phase, for ``steps`` the whole staircase."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """Run it so many times in a row: replicates, whose spread gives honest intervals."""
+    warmup: bool = False
+    """Keep it out of the figures."""
+    rpm: NonNegative | list[NonNegative] | None = None
+    """Open loop: requests per minute (``sustained``, base of ``burst``, mean of ``sine``, list for ``steps``)."""
+    users: Annotated[int, Field(ge=1, le=20000)] | list[Annotated[int, Field(ge=1)]] | None = None
+    """Closed loop: requests in flight at any time."""
+    from_rpm: NonNegative | None = None
+    to_rpm: NonNegative | None = None
+    from_users: Annotated[int, Field(ge=0)] | None = None
+    to_users: Annotated[int, Field(ge=0)] | None = None
+    peak_rpm: Positive | None = None
+    """``burst``: rate during the burst."""
+    peak_users: Annotated[int, Field(ge=1)] | None = None
+    burst_start_s: NonNegative | None = None
+    """``burst``: when the (first) burst begins; default a third of the phase."""
+    burst_s: Positive | None = None
+    """``burst``: length of the burst; default a sixth of the phase."""
+    burst_every_s: Positive | None = None
+    """``burst``: repeat the burst with this period within the phase."""
+    amplitude_rpm: NonNegative | None = None
+    """``sine``: swing about the mean."""
+    period_s: Positive | None = None
+    """``sine``: length of one swing; default the phase."""
+    trace: str | None = None
+    """``replay``: CSV or JSONL of timestamps, relative to the profile."""
+    time_scale: Positive = 1.0
+    """``replay``: 2 plays the trace twice as slowly."""
+    rate_scale: Positive = 1.0
+    """``replay``: 2 sends twice as many requests."""
+    think_time_s: NonNegative = 0.0
+    """Closed loop: pause of a user between an answer and its next request."""
+
+
+class Arrivals(_Strict):
+    process: Literal["poisson", "constant", "gamma"] = "poisson"
+    cv: Positive = 1.0
+    """``gamma``: coefficient of variation of the gaps (1 is Poisson, above 1 is burstier)."""
+
+
+class ImageSize(_Strict):
+    width: Annotated[int, Field(ge=64, le=8192)]
+    height: Annotated[int, Field(ge=64, le=8192)]
+    weight: Weight
+
+
+class Mix(_Strict):
+    """What is sent: weights need not add up to 1."""
+
+    items: Annotated[int, Field(ge=1, le=100000)] = 400
+    """Distinct items in the suite."""
+    suite_seed: Seed = 20260101
+    """Seed of the items; the run's own seed orders them and draws their arrivals."""
+    tasks: dict[str, Weight] = {"extract": 0.4, "ui": 0.3, "chart": 0.3}
+    unanswerable: Share = 0.15
+    """Share of items whose image cannot tell; each is the twin of an answerable one."""
+    images: dict[str, ImageSize] = {
+        "xs": ImageSize(width=256, height=256, weight=0.10),
+        "s": ImageSize(width=512, height=512, weight=0.25),
+        "m": ImageSize(width=1024, height=768, weight=0.35),
+        "l": ImageSize(width=1920, height=1080, weight=0.20),
+        "xl": ImageSize(width=2048, height=2048, weight=0.10),
+    }
+    formats: dict[str, Weight] = {
+        "png": 0.50,
+        "jpeg-95": 0.10,
+        "jpeg-85": 0.15,
+        "jpeg-60": 0.10,
+        "webp-90": 0.08,
+        "webp-75": 0.07,
+    }
+    prompt_tokens: dict[str, Weight] = {"64": 0.30, "256": 0.35, "1024": 0.20, "4096": 0.10, "8000": 0.05}
+    images_per_request: dict[str, Weight] = {"1": 1.0}
+    variants: dict[str, Weight] = {"clean": 1.0}
+    """``clean``, or degradations by name, as ``jpeg`` or ``jpeg@3`` for one severity."""
+    media_reuse: Share = 0.0
+    """Share of requests that repeat, on purpose, an image sent shortly before (measures a cache)."""
+    items_file: str | None = None
+    """Your own items: a JSONL file, relative to the profile."""
+
+
+class Quality(_Strict):
+    sample: Share = 1.0
+    """Share of answers that are scored."""
+    sample_by_task: dict[str, Share] = {}
+    task_weights: dict[str, Weight] = {}
+    """Weights of the tasks in the score; default the weights of ``[mix.tasks]``."""
+    require_strict_schema: bool = False
+    """An answer that had to be repaired (a code fence stripped) does not pass."""
+
+
+class Slo(_Strict):
+    e2e_ms: Positive = 4000
+    """From the intended send to the last byte."""
+    ttft_ms: Positive | None = None
+    """From the intended send to the first token, of streamed answers."""
+
+
+class ModelPrice(_Strict):
+    input_usd_per_mtok: NonNegative
+    output_usd_per_mtok: NonNegative
+    cached_input_usd_per_mtok: NonNegative | None = None
+
+
+class Cost(_Strict):
+    as_of: str = ""
+    """Date of the prices, YYYY-MM-DD."""
+    source: str = ""
+    models: dict[str, ModelPrice] = {}
+    validator_usd: NonNegative = 0.0
+    """Per answer validated."""
+    tool_usd: NonNegative = 0.0
+    """Per request: retrieval, policy and other tools."""
+    fallback_usd: NonNegative = 0.0
+    """Per failed or shed request that the fallback serves in its place."""
+    review_rate: Share = 0.0
+    """Share of answers that a person reviews."""
+    review_s: NonNegative = 120.0
+    review_usd_per_hour: NonNegative = 30.0
+    infrastructure_usd_per_hour: NonNegative = 0.0
+    """Paid by the clock, idle or not."""
+    bill_timeouts: bool = True
+    """A request given up by us is billed for its input, as providers do."""
+    budget_usd: Positive | None = None
+    """Stop sending when the run has cost this much."""
+
+
+class Gates(_Strict):
+    """Limits that all must hold. Leave a key out to drop its gate."""
+
+    quality_min: Share | None = None
+    """Lower confidence bound of task-weighted quality."""
+    schema_valid_min: Share | None = None
+    critical_hallucination_max: Share | None = None
+    """Upper bound of the share of answers with a critical hallucination."""
+    overreach_max: Share | None = None
+    """Upper bound of the share of unanswerable items that were answered."""
+    over_slo_max: Share | None = None
+    """Upper bound of the share of requests beyond their objective (sheds and failures count)."""
+    error_max: Share | None = None
+    """Upper bound of the share failed or shed."""
+    e2e_p50_ms: Positive | None = None
+    e2e_p95_ms: Positive | None = None
+    e2e_p99_ms: Positive | None = None
+    e2e_p999_ms: Positive | None = None
+    ttft_p95_ms: Positive | None = None
+    ttft_p99_ms: Positive | None = None
+    per_query_usd_max: Positive | None = None
+    per_good_query_usd_max: Positive | None = None
+    rpm_at_quality_min: Positive | None = None
+    recovery_s_max: Positive | None = None
+    """Longest time after a burst until p95 is back within the objective."""
+    cross_talk_max: NonNegative | None = None
+    safety_violations_max: NonNegative | None = None
+
+
+class Profile(_Strict):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    description: str = ""
+    seed: Seed = 1
+    drain_s: NonNegative = 30.0
+    """After the last phase, how long to wait for what is still in flight."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    expected_peak_rpm: Positive | None = None
+    """What launch day is expected to bring; headroom is measured against it."""
+    target: Target
+    phase: Annotated[list[Phase], Field(min_length=1)]
+    arrivals: Arrivals = Arrivals()
+    mix: Mix = Mix()
+    quality: Quality = Quality()
+    slo: dict[str, Slo] = {"default": Slo()}
+    """Objectives by task; ``default`` for those not named."""
+    cost: Cost = Cost()
+    gates: Gates = Gates()
+
+    def slo_of(self, task: str) -> Slo:
+        return self.slo.get(task) or self.slo.get("default") or Slo()
+
+
+def to_toml_dict(profile: Profile) -> dict[str, Any]:
+    """The frozen profile as plain data, without keys that are unset (TOML has no null)."""
+    return profile.model_dump(mode="json", exclude_none=True)
