@@ -97,7 +97,7 @@ LOCAL_KINDS = frozenset(
 class PhasePlan(NamedTuple):
     """One phase of the compiled plan; a repeated phase gives one of these a repetition."""
 
-    index: int
+    number: int
     name: str
     shape: str
     open_loop: bool
