@@ -1,1 +1,113 @@
-""""""
+"""Name -> implementation for the open families: ``shapes``, ``wire``, ``tasks``, ``reports``.
+
+Built-ins and strangers enter by the same door: an entry point of the group ``mmload.<family>``, or a
+plain Python file (``--plugin ./mine.py``) that holds ``MMLOAD_PLUGINS = {"shapes": {"saw": Saw}}``.
+Nothing is imported before it is asked for. Not aware of what the implementations do.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from mmload.model import InputError
+
+FILES_VARIABLE: Final = "MMLOAD_PLUGINS"
+"""Environment variable that hands the files given with ``--plugin`` on to the processes of a run."""
+_TABLE: Final = "MMLOAD_PLUGINS"
+_from_files: dict[str, dict[str, object]] = {}
+_files_read: set[Path] = set()
+
+
+def names(family: str) -> list[str]:
+    """Sorted names that the family knows, without importing what stands behind them."""
+    _read_inherited_files()
+    return sorted({*_entry_points(family), *_from_files.get(family, {})})
+
+
+def get(family: str, name: str) -> object:
+    """The implementation called ``name``.
+
+    Raises ``InputError`` if there is none, with the nearest valid spelling, or if it cannot be imported.
+    """
+    _read_inherited_files()
+    registered = _from_files.get(family, {})
+    if name in registered:
+        return registered[name]
+    point = _entry_points(family).get(name)
+    if point is None:
+        raise InputError(unknown(family, name, names(family)))
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise InputError(f'{family}: "{name}" ({point.value}) cannot be imported: {error}') from error
+
+
+def load(family: str) -> dict[str, object]:
+    """All of a family, imported. Prefer ``get`` where one will do."""
+    return {name: get(family, name) for name in names(family)}
+
+
+def unknown(family: str, name: str, allowed: list[str]) -> str:
+    """Message for a name that the family does not know."""
+    near = get_close_matches(name, allowed, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else "."
+    return f'{family}: no "{name}"{hint} There are: {", ".join(allowed) or "none"}'
+
+
+def register_file(path: str | Path) -> None:
+    """Add what a Python file offers; the processes started after this see it too.
+
+    Raises ``InputError`` if the file is missing, fails, or has no ``MMLOAD_PLUGINS`` table.
+    """
+    resolved = Path(path).resolve()
+    _read_file(resolved)
+    inherited = [p for p in os.environ.get(FILES_VARIABLE, "").split(os.pathsep) if p]
+    if str(resolved) not in inherited:
+        os.environ[FILES_VARIABLE] = os.pathsep.join([*inherited, str(resolved)])
+
+
+@cache
+def _entry_points(family: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"mmload.{family}")}
+
+
+def _read_inherited_files() -> None:
+    for path in os.environ.get(FILES_VARIABLE, "").split(os.pathsep):
+        if path:
+            _read_file(Path(path))
+
+
+def _read_file(path: Path) -> None:
+    if path in _files_read:
+        return
+    table = getattr(_execute(path), _TABLE, None)
+    if not isinstance(table, Mapping) or not all(isinstance(v, Mapping) for v in table.values()):
+        raise InputError(f'{path}: a plugin file needs {_TABLE} = {{"shapes": {{"my-shape": MyShape}}}}')
+    for family, members in table.items():
+        _from_files.setdefault(str(family), {}).update(members)
+    _files_read.add(path)
+
+
+def _execute(path: Path) -> ModuleType:
+    module_name = f"mmload_plugin_{sha256(str(path).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise InputError(f"{path}: no such plugin file (it must be a .py file)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise InputError(f"{path}: the plugin file fails: {type(error).__name__}: {error}") from error
+    return module
