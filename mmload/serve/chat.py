@@ -1,0 +1,213 @@
+"""OpenAI chat completions as the practice target reads and writes them. Bytes in, bytes out, no I/O.
+
+Written apart from the client's own adapters on purpose: an error of one must not hide in the other.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+MAX_IMAGES = 16
+MAX_TOKENS = 1024
+
+
+class ApiError(Exception):
+    """An answer in OpenAI's error format."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        kind: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.param = param
+        self.code = code
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> bytes:
+        error = {"message": str(self), "type": self.kind, "param": self.param, "code": self.code}
+        return msgspec.json.encode({"error": error})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One chat request, validated."""
+
+    model: str
+    text: str
+    """All text of all messages, joined by newlines."""
+    images: tuple[str, ...]
+    """Data URLs as they came, in order."""
+    stream: bool
+    include_usage: bool
+    max_tokens: int
+    wants_envelope: bool
+    """A JSON answer was asked for, by ``response_format`` or in words."""
+
+
+def parse(body: bytes, models: Sequence[str]) -> Ask:
+    """Raises ApiError 400 for a bad request, 404 for an unknown model."""
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApiError(400, f"the body is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ApiError(400, "the body must be a JSON object")
+    model = _typed(data, "model", str, None)
+    if model is None:
+        raise ApiError(400, "you must provide a model parameter", param="model")
+    if model not in models:
+        raise ApiError(404, f"the model {model!r} does not exist", param="model", code="model_not_found")
+    text, images = _messages(data.get("messages"))
+    stream = bool(_typed(data, "stream", bool, False))
+    options = _typed(data, "stream_options", dict, {})
+    if options and not stream:
+        raise ApiError(400, "stream_options needs stream: true", param="stream_options")
+    if _typed(data, "n", int, 1) != 1:
+        raise ApiError(400, "only n = 1 is served", param="n")
+    return Ask(
+        model=model,
+        text=text,
+        images=images,
+        stream=stream,
+        include_usage=bool(options.get("include_usage")),
+        max_tokens=_max_tokens(data),
+        wants_envelope=_wants_envelope(data, text),
+    )
+
+
+def _typed(data: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
+    value = data.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ApiError(400, f"{key} must be of type {kind.__name__}", param=key)
+    return value
+
+
+def _max_tokens(data: Mapping[str, Any]) -> int:
+    value = _typed(data, "max_completion_tokens", int, _typed(data, "max_tokens", int, MAX_TOKENS))
+    if value < 1:
+        raise ApiError(400, "max_tokens must be at least 1", param="max_tokens")
+    return int(value)
+
+
+def _wants_envelope(data: Mapping[str, Any], text: str) -> bool:
+    wanted = _typed(data, "response_format", dict, {}).get("type", "text")
+    if wanted not in ("text", "json_object", "json_schema"):
+        raise ApiError(400, f"unknown response_format type {wanted!r}", param="response_format")
+    return wanted != "text" or "insufficient_evidence" in text
+
+
+def _messages(messages: Any) -> tuple[str, tuple[str, ...]]:
+    if not isinstance(messages, list) or not messages:
+        raise ApiError(400, "messages must be a list with at least one message", param="messages")
+    texts: list[str] = []
+    images: list[str] = []
+    for number, message in enumerate(messages):
+        where = f"messages[{number}]"
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise ApiError(400, f"{where} must be an object with a role", param=where)
+        _content(message.get("content"), where, texts, images)
+    if len(images) > MAX_IMAGES:
+        raise ApiError(400, f"at most {MAX_IMAGES} images are taken, found {len(images)}", param="messages")
+    return "\n".join(texts), tuple(images)
+
+
+def _content(content: Any, where: str, texts: list[str], images: list[str]) -> None:
+    if content is None:
+        return
+    if isinstance(content, str):
+        texts.append(content)
+        return
+    if not isinstance(content, list):
+        raise ApiError(400, f"{where}.content must be a string or a list of parts", param=where)
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "text" and isinstance(part.get("text"), str):
+            texts.append(part["text"])
+        elif kind == "image_url" and isinstance(part.get("image_url"), dict):
+            images.append(_data_url(part["image_url"].get("url"), where))
+        else:
+            raise ApiError(400, f"{where}.content has a part that is neither text nor image_url", param=where)
+
+
+def _data_url(url: Any, where: str) -> str:
+    if not isinstance(url, str) or not url.startswith("data:image/"):
+        raise ApiError(
+            400, f"{where}: image_url.url must be a data:image/... URL; nothing is fetched", param=where
+        )
+    if ";base64," not in url[:64]:
+        raise ApiError(400, f"{where}: the image's data URL must be base64", param=where)
+    return url
+
+
+def image_bytes(url: str) -> bytes:
+    """Bytes of a base64 data URL. Raises ApiError 400."""
+    try:
+        return binascii.a2b_base64(url[url.index(",") + 1 :], strict_mode=True)
+    except ValueError as error:
+        raise ApiError(400, f"an image is not valid base64: {error}", param="messages") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    prompt: int
+    completion: int
+    cached: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "prompt_tokens": self.prompt,
+            "completion_tokens": self.completion,
+            "total_tokens": self.prompt + self.completion,
+            "prompt_tokens_details": {"cached_tokens": self.cached},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes the answer to one request."""
+
+    id: str
+    created: int
+    model: str
+
+    def whole(self, text: str, finish: str, usage: Usage) -> bytes:
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+        return self._encode("chat.completion", choices=[choice], usage=usage.as_dict())
+
+    def role(self) -> bytes:
+        return self._event({"role": "assistant", "content": ""})
+
+    def delta(self, text: str) -> bytes:
+        return self._event({"content": text})
+
+    def finish(self, reason: str) -> bytes:
+        return self._event({}, reason)
+
+    def usage(self, usage: Usage) -> bytes:
+        return b"data: " + self._encode("chat.completion.chunk", choices=[], usage=usage.as_dict()) + b"\n\n"
+
+    def _event(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return b"data: " + self._encode("chat.completion.chunk", choices=[choice]) + b"\n\n"
+
+    def _encode(self, kind: str, **rest: Any) -> bytes:
+        head = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        return msgspec.json.encode(head | rest)
+
+
+DONE = b"data: [DONE]\n\n"

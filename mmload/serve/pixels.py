@@ -1,0 +1,97 @@
+"""Decodes and really resizes the picture that arrived. Blocking: run it in a thread (Pillow drops the GIL).
+
+Not aware of who asks or of what the picture shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+
+from mmload.serve.sight import fit, jpeg_penalty, jpeg_quality
+
+MAX_PIXELS = 8192 * 8192
+"""The largest picture that a profile may ask for; anything larger is refused before it is decoded."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
+class BadImageError(Exception):
+    """The bytes are not a picture that the pipeline takes; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One received picture after decoding and resizing."""
+
+    sha256: str
+    width: int
+    """As received, px."""
+    height: int
+    seen_width: int
+    """As handed to the model, px."""
+    seen_height: int
+    penalty: float
+    """Factor by which JPEG compression shrinks a letter's effective height."""
+    pixels: Image.Image | None = None
+
+    @property
+    def scale(self) -> float:
+        """Seen over received, at most 1."""
+        return self.seen_width / self.width
+
+
+def warm_up() -> None:
+    """Load the decoders now, so that the first request does not pay for it."""
+    for name in FORMATS:
+        buffer = io.BytesIO()
+        Image.new("RGB", (64, 64)).save(buffer, name)
+        see(buffer.getvalue(), 32)
+
+
+def inspect(data: bytes) -> tuple[int, int]:
+    """Width and height from the header alone. Raises BadImageError."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.size
+    except _UNREADABLE as error:
+        raise _refusal(error) from None
+
+
+def see(data: bytes, edge: int | None, keep: bool = False) -> Picture:
+    """Decode every pixel, shrink to ``edge``; ``keep`` hands the pixels on. Raises BadImageError."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise BadImageError(f"the image has {width}x{height} pixels, at most {MAX_PIXELS} are taken")
+            penalty = _penalty(image)
+            seen = _shrink(image, fit(width, height, edge))
+    except _UNREADABLE as error:
+        raise _refusal(error) from None
+    digest = hashlib.sha256(data).hexdigest()
+    return Picture(digest, width, height, seen.width, seen.height, penalty, seen if keep else None)
+
+
+def _refusal(error: Exception) -> BadImageError:
+    if isinstance(error, UnidentifiedImageError):
+        return BadImageError(f"the image is none of {', '.join(FORMATS)}")
+    return BadImageError(f"cannot decode the image: {error}")
+
+
+def _penalty(image: Image.Image) -> float:
+    tables = getattr(image, "quantization", None)
+    return jpeg_penalty(jpeg_quality(tables[0])) if tables else 1.0
+
+
+def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if size == image.size:
+        image.load()
+        return image.copy() if image.mode == "RGB" else image.convert("RGB")
+    # A JPEG is decoded at a half, quarter or eighth when that is still at least twice what is wanted.
+    image.draft("RGB", (size[0] * 2, size[1] * 2))
+    return image.convert("RGB").resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
