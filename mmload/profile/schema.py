@@ -1,11 +1,12 @@
-"""A traffic profile: TOML -> ``Profile``. All validation of what a user asks for lives here.
+"""What a traffic profile may hold: its keys, their types, units, limits and defaults.
 
-Not aware of how a shape, a task or a wire adapter works: it knows their names and their keys only.
+The docstring below a key is its documentation: it goes into the JSON Schema and the reference page.
+Not aware of files, TOML, or what the keys are used for.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,30 +18,42 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Sim(_Strict):
     """How the embedded practice pipeline behaves (``engine = "sim"``)."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = 4
-    """Model workers that serve one request each at a time."""
+    """Replicas of the model."""
+    slots: Annotated[int, Field(ge=1, le=256)] = 1
+    """Requests that one replica serves together (continuous batching); 1 serves them one by one."""
+    preprocess_workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads that decode and resize the pictures (real work on this machine's cores)."""
     queue_limit: Annotated[int, Field(ge=1)] = 256
     """Requests that may wait for a worker; beyond it the pipeline sheds."""
-    speed: Positive = 1.0
+    speed: Positive = 6.0
     """Divides every simulated service time: 2 serves twice as fast."""
+    jitter: Annotated[float, Field(ge=0, le=2)] = 0.2
+    """Sigma of the lognormal spread of service times (seeded)."""
     ladder: bool = True
     """Admission ladder: under pressure shrink images, cut context, fall back, shed."""
     slo_ms: Positive = 4000
     """The objective that the ladder tries to keep."""
     model: str = "sim-large"
     fallback_model: str = "sim-small"
+    stream_interval_ms: Positive = 20.0
+    """Shortest pause between two events of one stream; tokens that fall in it share an event."""
     error_rate: Share = 0.0
     """Share of requests answered with HTTP 500 (seeded)."""
     extra_delay_ms: NonNegative = 0.0
-    """Constant time added to every answer."""
+    """Constant time added to every answer, in its retrieval stage."""
     hallucination_rate: Share = 0.0
     """Share of answers into which an invented claim is planted (seeded)."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    """A longer request is refused with 413."""
     seed: Seed = 1
 
 
@@ -91,7 +104,7 @@ class Phase(_Strict):
     warmup: bool = False
     """Keep it out of the figures."""
     rpm: NonNegative | list[NonNegative] | None = None
-    """Open loop: requests per minute (``sustained``, base of ``burst``, mean of ``sine``, list for ``steps``)."""
+    """Open loop: requests per minute (base of ``burst``, mean of ``sine``, a list for ``steps``)."""
     users: Annotated[int, Field(ge=1, le=20000)] | list[Annotated[int, Field(ge=1)]] | None = None
     """Closed loop: requests in flight at any time."""
     from_rpm: NonNegative | None = None
@@ -108,17 +121,22 @@ class Phase(_Strict):
     burst_every_s: Positive | None = None
     """``burst``: repeat the burst with this period within the phase."""
     amplitude_rpm: NonNegative | None = None
-    """``sine``: swing about the mean."""
+    """``sine``: swing about the mean, at most the mean."""
+    amplitude_users: Annotated[int, Field(ge=0)] | None = None
+    """``sine``: swing about the mean, at most the mean."""
     period_s: Positive | None = None
     """``sine``: length of one swing; default the phase."""
     trace: str | None = None
-    """``replay``: CSV or JSONL of timestamps, relative to the profile."""
+    """``replay``: CSV or JSONL of timestamps (also Mooncake, BurstGPT, Azure LLM inference), path relative
+    to the profile."""
     time_scale: Positive = 1.0
     """``replay``: 2 plays the trace twice as slowly."""
     rate_scale: Positive = 1.0
     """``replay``: 2 sends twice as many requests."""
     think_time_s: NonNegative = 0.0
     """Closed loop: pause of a user between an answer and its next request."""
+    options: dict[str, bool | int | float | str | list[float]] = {}
+    """Keys of a shape that is not built in."""
 
 
 class Arrivals(_Strict):
@@ -164,6 +182,9 @@ class Mix(_Strict):
     """``clean``, or degradations by name, as ``jpeg`` or ``jpeg@3`` for one severity."""
     media_reuse: Share = 0.0
     """Share of requests that repeat, on purpose, an image sent shortly before (measures a cache)."""
+    order: Literal["run", "phase"] = "run"
+    """``run``: no item repeats before the whole suite was sent. ``phase``: every phase begins the suite
+    afresh, so that levels answer the same items (media then repeat from phase to phase)."""
     items_file: str | None = None
     """Your own items: a JSONL file, relative to the profile."""
 
@@ -264,8 +285,3 @@ class Profile(_Strict):
 
     def slo_of(self, task: str) -> Slo:
         return self.slo.get(task) or self.slo.get("default") or Slo()
-
-
-def to_toml_dict(profile: Profile) -> dict[str, Any]:
-    """The frozen profile as plain data, without keys that are unset (TOML has no null)."""
-    return profile.model_dump(mode="json", exclude_none=True)

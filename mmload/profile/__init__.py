@@ -1,0 +1,39 @@
+"""A traffic profile: TOML -> ``Profile``. All validation of what a user asks for lives here.
+
+Not aware of how a shape, a task or a wire adapter works: it knows their names and their keys only.
+"""
+
+from mmload.profile.reading import api_key, frozen_toml, load, to_toml_dict
+from mmload.profile.schema import (
+    Arrivals,
+    Cost,
+    Gates,
+    ImageSize,
+    Mix,
+    ModelPrice,
+    Phase,
+    Profile,
+    Quality,
+    Sim,
+    Slo,
+    Target,
+)
+
+__all__ = [
+    "Arrivals",
+    "Cost",
+    "Gates",
+    "ImageSize",
+    "Mix",
+    "ModelPrice",
+    "Phase",
+    "Profile",
+    "Quality",
+    "Sim",
+    "Slo",
+    "Target",
+    "api_key",
+    "frozen_toml",
+    "load",
+    "to_toml_dict",
+]

@@ -1,0 +1,191 @@
+"""Reads a profile from a file, with the overrides of the command line, and says what is wrong with it.
+
+Not aware of plug-ins: the valid names of shapes, tasks and protocols are handed in by the caller.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+from pydantic import ValidationError
+
+from mmload.model import InputError
+from mmload.profile.lines import KeyPath, key_lines, nearest_line
+from mmload.profile.problems import Problem, dotted, of_pydantic
+from mmload.profile.rules import problems
+from mmload.profile.schema import Profile, Target
+
+MAX_FILE_BYTES: Final = 1024 * 1024
+_MAX_SHOWN: Final = 8
+_BARE_TEXT: Final = re.compile(r"[A-Za-z_./~][^\s\"'\[\]{}=]*")
+_EITHER: Final = {("target", "engine"): "url", ("target", "url"): "engine"}
+"""Setting the one drops the other, so that ``--set target.url=...`` works on any profile."""
+
+
+def load(
+    path: str | Path, overrides: Sequence[str] = (), *, known: Mapping[str, Sequence[str]] | None = None
+) -> Profile:
+    """Read and validate a profile.
+
+    ``overrides`` are ``key.path=value`` with the value in TOML (``phase.NAME.rpm=600``, ``phase.0.rpm=600``);
+    text needs no quotes. ``known`` gives the valid names by ``shape``, ``task`` and ``protocol``; a family
+    that it leaves out is not checked. Raises ``InputError`` with one message that names every problem.
+    """
+    path = Path(path)
+    text = _text(path)
+    data = _parse(path, text)
+    overridden = [_override(data, override) for override in overrides]
+    found = _validate(data, known or {})
+    if isinstance(found, Profile):
+        return found
+    lines = key_lines(text)
+    shown = [_located(path, problem, lines, overridden) for problem in found[:_MAX_SHOWN]]
+    if len(found) > _MAX_SHOWN:
+        shown.append(f"and {len(found) - _MAX_SHOWN} more")
+    raise InputError("\n".join(shown))
+
+
+def to_toml_dict(profile: Profile) -> dict[str, Any]:
+    """The frozen profile as plain data, without keys that are unset (TOML has no null).
+
+    Reading it again gives an equal profile: keys of a phase that were not written stay unwritten.
+    """
+    data = profile.model_dump(mode="json", exclude_none=True)
+    data["phase"] = [
+        phase.model_dump(mode="json", exclude_none=True, include=phase.model_fields_set)
+        for phase in profile.phase
+    ]
+    return data
+
+
+def frozen_toml(profile: Profile) -> str:
+    """``to_toml_dict`` as text: what ``profile.toml`` of a run folder holds."""
+    return tomli_w.dumps(to_toml_dict(profile))
+
+
+def api_key(target: Target, environment: Mapping[str, str]) -> str | None:
+    """The key from the environment variable that the profile names, or ``None`` if it names none.
+
+    Raises ``InputError`` if the variable is missing or empty, or holds what no header can carry.
+    """
+    if target.api_key_env is None:
+        return None
+    key = environment.get(target.api_key_env, "").strip()
+    if not key:
+        raise InputError(
+            f"target.api_key_env: the environment variable {target.api_key_env} is not set; "
+            f"set it to the key of {target.url or target.engine}, or remove api_key_env from the profile"
+        )
+    if not key.isascii() or not key.isprintable():
+        raise InputError(
+            f"target.api_key_env: {target.api_key_env} holds characters that no HTTP header may carry"
+        )
+    return key
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such profile{_similar_file(path)}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise InputError(f"{path}: more than {MAX_FILE_BYTES:,} bytes; that is no traffic profile")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        byte = raw[error.start]
+        raise InputError(
+            f"{path}:{line}: not UTF-8 (byte 0x{byte:02x} at offset {error.start}); save the file as UTF-8"
+        ) from None
+
+
+def _similar_file(path: Path) -> str:
+    candidates = [p for folder in {path.parent, Path("traffic_profiles")} for p in folder.glob("*.toml")]
+    by_name = {p.stem: p for p in candidates}
+    near = get_close_matches(path.stem, list(by_name), n=1)
+    return f"; did you mean {by_name[near[0]]}?" if near else ""
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+        where = f":{place[1]}:{place[2]}" if place else f":{text.count(chr(10)) + 1}"
+        said = message[: place.start()] if place else message.replace(" (at end of document)", " at the end")
+        line = text.splitlines()[int(place[1]) - 1].strip() if place and text.strip() else ""
+        raise InputError(f"{path}{where}: not TOML: {said}" + (f": {line[:80]}" if line else "")) from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply; a profile has at most three levels") from None
+
+
+def _validate(data: dict[str, Any], known: Mapping[str, Sequence[str]]) -> Profile | list[Problem]:
+    try:
+        profile = Profile.model_validate(data)
+    except ValidationError as error:
+        return of_pydantic(error, data)
+    return list(problems(profile, known)) or profile
+
+
+def _located(
+    path: Path, problem: Problem, lines: Mapping[KeyPath, int], overridden: Sequence[KeyPath]
+) -> str:
+    where = dotted(problem.path)
+    if any(problem.path[: len(own)] == own for own in overridden):
+        return f"--set {where}: {problem.text}"
+    line = nearest_line(dict(lines), problem.path)
+    return f"{path}{f':{line}' if line else ''}: {where}: {problem.text}"
+
+
+def _override(data: dict[str, Any], override: str) -> KeyPath:
+    """Put ``key.path=value`` into the data; gives the path that was set."""
+    key, equals, value = override.partition("=")
+    steps = [step.strip() for step in key.split(".")]
+    if not equals or not all(steps):
+        raise InputError(f"--set {override}: it must be KEY.PATH=VALUE, as --set phase.base.rpm=600")
+    here: Any = data
+    path: KeyPath = ()
+    for step in steps[:-1]:
+        here, path = _descend(here, path, step, override)
+    if isinstance(here, list):
+        raise InputError(f"--set {override}: {dotted(path)} is a list; name the entry and its key")
+    here[steps[-1]] = _value(value.strip(), override)
+    path = (*path, steps[-1])
+    if path in _EITHER:
+        here.pop(_EITHER[path], None)
+    return path
+
+
+def _descend(here: Any, path: KeyPath, step: str, override: str) -> tuple[Any, KeyPath]:
+    if isinstance(here, list):
+        names = [entry.get("name") for entry in here if isinstance(entry, dict)]
+        number = names.index(step) if step in names else int(step) if step.isdigit() else -1
+        if not 0 <= number < len(here):
+            there_are = ", ".join(map(str, names))
+            raise InputError(f'--set {override}: {dotted(path)} has no "{step}"; there are {there_are}')
+        here, path = here[number], (*path, number)
+    else:
+        here, path = here.setdefault(step, {}), (*path, step)
+    if not isinstance(here, dict | list):
+        raise InputError(f"--set {override}: {dotted(path)} is a value and has no keys")
+    return here, path
+
+
+def _value(text: str, override: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        if _BARE_TEXT.fullmatch(text):
+            return text
+        raise InputError(f"--set {override}: {text!r} is not a value in TOML") from None
