@@ -6,7 +6,7 @@ Not aware of files, TOML, or what the keys are used for.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -87,6 +87,9 @@ class Target(_Strict):
     """Name of the environment variable that holds the key. Never the key itself."""
     headers: dict[str, str] = {}
     """Sent with every request."""
+    body: dict[str, Any] = {}
+    """Merged into the body of every request (``temperature``, ``max_tokens``...): nothing else is sent that
+    you did not ask for, since some servers refuse fields that they do not know."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
     """An answer longer than this ends as ``body_too_large``."""
     sim: Sim = Sim()

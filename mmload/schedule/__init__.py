@@ -74,7 +74,9 @@ class Schedule:
         """The arrivals at places ``i % count == index``: the stripes of all indexes partition the run."""
         if not 0 <= index < count:
             raise ValueError(f"stripe {index} of {count}")
-        part = slice(index, None, count)
+        return self._part(slice(index, None, count))
+
+    def _part(self, part: slice) -> Schedule:
         return replace(
             self,
             seq=self.seq[part],
@@ -85,6 +87,11 @@ class Schedule:
             sampled=self.sampled[part],
             striped=True,
         )
+
+    def after(self, from_ns: int) -> Schedule:
+        """The arrivals that are due at ``from_ns`` or later."""
+        part = slice(int(np.searchsorted(self.due_ns, from_ns)), None)
+        return self._part(part)
 
     def closed_item(self, phase: int, k: int) -> int:
         """Item of the k-th request of a closed-loop phase (``seq = first_seq + k``), for any k."""
