@@ -1,0 +1,83 @@
+"""Options that several verbs share, and the profile that they ask for.
+
+Not aware of what a verb does with the profile.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from mmload.profile import Profile
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result alone, as JSON, on stdout."
+)
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Python file with shapes, tasks or adapters of your own.",
+)
+
+
+def profile_options(command: F) -> F:
+    """PROFILE and what overrides it: ``profile, target, sets, seed, workers, plugins``."""
+    for decorate in reversed(
+        (
+            click.argument("profile", type=click.Path(path_type=Path)),
+            click.option(
+                "--target", metavar="URL|sim|ocr", help="Drive this in place of the profile's target."
+            ),
+            click.option("--set", "sets", multiple=True, metavar="KEY.PATH=VALUE", help="Override one key."),
+            click.option("--seed", type=int, help="Seed of order, arrivals and sampling."),
+            click.option("--workers", type=int, help="Locust worker processes."),
+            plugin_option,
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def read_profile(
+    path: Path,
+    target: str | None = None,
+    sets: Sequence[str] = (),
+    seed: int | None = None,
+    workers: int | None = None,
+    plugins: Sequence[Path] = (),
+) -> Profile:
+    """The profile with its overrides, its names checked against what is installed; raises ``InputError``."""
+    from mmload import plugins as families
+    from mmload.profile import load
+
+    for file in plugins:
+        families.register_file(file)
+    overrides = list(sets)
+    if target is not None:
+        overrides.append(f"target.engine={target}" if target in ("sim", "ocr") else f"target.url={target}")
+    if seed is not None:
+        overrides.append(f"seed={seed}")
+    if workers is not None:
+        overrides.append(f"workers={workers}")
+    known = {
+        "shape": families.names("shapes"),
+        "task": families.names("tasks"),
+        "protocol": families.names("wire"),
+    }
+    return load(path, overrides, known=known)
+
+
+def print_json(result: Any) -> None:
+    """The one thing that a verb prints on stdout under ``--json``."""
+    json.dump(result, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
