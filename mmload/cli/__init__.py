@@ -22,7 +22,10 @@ import click
 import mmload
 from mmload.model import EXIT_INTERRUPTED, MmloadError
 
-_ORDER: Final = "run check capacity compare report rescore reprice serve fixtures init doctor".split()
+_ORDER: Final = (
+    *("run", "check", "capacity", "compare", "report", "rescore", "reprice"),
+    *("serve", "fixtures", "init", "doctor"),
+)
 _FOLDER: Final = Path(__file__).parent
 
 

@@ -24,6 +24,8 @@ from mmload.profile.schema import Profile, Target
 MAX_FILE_BYTES: Final = 1024 * 1024
 _MAX_SHOWN: Final = 8
 _BARE_TEXT: Final = re.compile(r"[A-Za-z_./~][^\s\"'\[\]{}=]*")
+_DEEP_KEY: Final = re.compile(r"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){32}")
+"""The time that ``tomllib`` takes grows with the square of a key's depth: minutes for a file of 60 kB."""
 _EITHER: Final = {("target", "engine"): "url", ("target", "url"): "engine"}
 """Setting the one drops the other, so that ``--set target.url=...`` works on any profile."""
 
@@ -118,6 +120,8 @@ def _similar_file(path: Path) -> str:
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
+        if _DEEP_KEY.search(text):
+            raise RecursionError
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = str(error)

@@ -165,7 +165,8 @@ def _lists(path: KeyPath, phase: Phase, keys: Keys) -> Iterator[Problem]:
         value = getattr(phase, key)
         if value is not None and isinstance(value, list) != keys.lists:
             example = f"a list, as {key} = [60, 120, 240]" if keys.lists else "one number"
-            yield Problem((*path, key), f'found {found(value)}; "{phase.shape}" takes {example}')
+            have = "a list" if isinstance(value, list) else f"{value:g}"
+            yield Problem((*path, key), f'found {have}; "{phase.shape}" takes {example}')
         elif isinstance(value, list) and not value:
             yield Problem((*path, key), "an empty list has no steps")
 

@@ -181,6 +181,8 @@ class Mix(_Strict):
     }
     prompt_tokens: dict[str, Weight] = {"64": 0.30, "256": 0.35, "1024": 0.20, "4096": 0.10, "8000": 0.05}
     images_per_request: dict[str, Weight] = {"1": 1.0}
+    languages: dict[str, Weight] = {"en": 0.70, "de": 0.08, "fr": 0.07, "es": 0.07, "pl": 0.04, "ru": 0.04}
+    """Of labels and context around the evidence."""
     variants: dict[str, Weight] = {"clean": 1.0}
     """``clean``, or degradations by name, as ``jpeg`` or ``jpeg@3`` for one severity."""
     media_reuse: Share = 0.0

@@ -70,9 +70,9 @@ class Curve:
 
 def staircase(levels: Sequence[float], duration_s: float) -> list[tuple[float, float]]:
     """Corners of steps of equal length."""
+    edges = [number * duration_s / len(levels) for number in range(len(levels))] + [duration_s]
     corners: list[tuple[float, float]] = []
-    for number, level in enumerate(levels):
-        start, end = number * duration_s / len(levels), (number + 1) * duration_s / len(levels)
+    for level, start, end in zip(levels, edges[:-1], edges[1:], strict=True):
         corners += [(start, level), (end, level)]
     return corners
 
