@@ -50,33 +50,44 @@ def uniform(*parts: object) -> float:
     return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
-def read_probability(evidence: Mapping[str, Any], view: View, pieces: int) -> float:
-    """Probability that one piece of evidence is read.
-
-    The root keeps the chance of reading a whole item at the model's documented curve, however many
-    pieces of evidence (``pieces``) it takes.
-    """
-    chance = view.eyes.cap
-    if evidence["source"] == "image":
-        number = evidence["image"] or 0
-        if number >= len(view.scales):
-            return 0.0
-        if evidence["xheight_px"] is not None:
-            height = evidence["xheight_px"] * view.scales[number] / view.penalties[number]
-            chance *= legibility(height, view.eyes)
-    elif evidence["char_span"] is not None and evidence["char_span"][1] > view.prompt_chars:
-        chance *= UNREAD_CONTEXT
-    return float(chance ** (1.0 / pieces))
+def read_probability(item: Item, view: View) -> float:
+    """Probability, over seeds, that everything in ``item`` is read through ``view``."""
+    sharp = min((_sharpness(e, view) for e in item.evidence), default=1.0)
+    beyond = sum(_beyond(e, view) for e in item.evidence)
+    return view.eyes.cap * sharp * UNREAD_CONTEXT**beyond
 
 
 def unread(item: Item, view: View, seed: int) -> list[str]:
-    """Ids of the evidence that this view does not give up, in the item's order."""
-    count = max(1, len(item.evidence))
+    """Ids of the evidence that this view does not give up, in the item's order.
+
+    The model's cap is shared out over the evidence (the root), so that an item has the documented chance
+    however many fields it takes. Sharpness has one draw for a whole item: what is smallest is lost first.
+    """
+    slip = float(view.eyes.cap ** (1.0 / max(1, len(item.evidence))))
+    blur = uniform(seed, "blur", item.id)
     return [
         e["id"]
         for e in item.evidence
-        if uniform(seed, "read", item.id, e["id"]) >= read_probability(e, view, count)
+        if blur >= _sharpness(e, view)
+        or uniform(seed, "slip", item.id, e["id"]) >= slip
+        or (_beyond(e, view) and uniform(seed, "beyond", item.id, e["id"]) >= UNREAD_CONTEXT)
     ]
+
+
+def _sharpness(evidence: Mapping[str, Any], view: View) -> float:
+    if evidence["source"] != "image":
+        return 1.0
+    number = evidence["image"] or 0
+    if number >= len(view.scales):
+        return 0.0
+    if evidence["xheight_px"] is None:
+        return 1.0
+    return legibility(evidence["xheight_px"] * view.scales[number] / view.penalties[number], view.eyes)
+
+
+def _beyond(evidence: Mapping[str, Any], view: View) -> bool:
+    span = evidence["char_span"]
+    return evidence["source"] != "image" and span is not None and span[1] > view.prompt_chars
 
 
 def answer(item: Item, view: View, seed: int, planted: bool = False) -> Reply:

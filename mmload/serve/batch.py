@@ -22,6 +22,8 @@ CROWDING = 0.12
 """Each further request in a batch makes a decode step so much longer: why batches are not free."""
 _PACE = 0.1
 """Weight of the newest request in the moving average that waits are foretold from."""
+_ABORT_S = 0.25
+"""Longest time for which a request whose asker has gone still holds its slot while decoding."""
 _SLEEP_FLOOR_S = 0.0005
 
 
@@ -90,8 +92,10 @@ class Batcher:
         job.prefill_left_s = (BASE_S + job.cost * job.tokens_in / PREFILL_TOKENS_PER_S) * job.jitter
         job.steps_left = max(1, job.tokens_out) * job.jitter
         self.waiting.append(job)
-        free = max(self._replicas, key=lambda replica: replica.free)
-        free.wake.set()
+        # A busy replica looks into the queue by itself; waking all idle ones for one request is waste.
+        idle = next((replica for replica in self._replicas if not replica.wake.is_set()), None)
+        if idle is not None:
+            idle.wake.set()
 
     def expected_wait_s(self, ahead: int = 0) -> float:
         """Wait of a newcomer behind those queued and ``ahead`` still on their way, at today's pace."""
@@ -115,12 +119,14 @@ class Batcher:
 class _Replica:
     def __init__(self, owner: Batcher, slots: int, pause_s: float, clock: Callable[[], float]) -> None:
         self.wake = asyncio.Event()
+        """Not set: asleep."""
+        self.wake.set()
         self._owner = owner
         self._slots = slots
         self._pause_s = pause_s
         self._clock = clock
         self._running: list[Job] = []
-        self._now = 0.0
+        self._now = clock()
 
     @property
     def free(self) -> int:
@@ -128,13 +134,13 @@ class _Replica:
 
     async def run(self) -> None:
         while True:
-            self._admit()
-            if not self._running:
+            if not self._running and not self._owner.waiting:
                 self.wake.clear()
                 await self.wake.wait()
                 self._now = self._clock()
-                continue
-            await self._cycle()
+            self._admit()
+            if self._running:
+                await self._cycle()
 
     def _admit(self) -> None:
         waiting = self._owner.waiting
@@ -174,9 +180,9 @@ class _Replica:
     def _steps(self, decoding: list[Job], step_s: float) -> int:
         """Steps until somebody finishes; fewer if a stream must show tokens or a newcomer could join."""
         most = max(1, math.ceil(min(job.steps_left for job in decoding)))
-        if self.free > 0 or any(job.streaming for job in decoding):
-            most = min(most, max(1, int(self._pause_s * self._owner.speed / step_s)))
-        return most
+        watched = self.free > 0 or any(job.streaming for job in decoding)
+        pause_s = self._pause_s if watched else _ABORT_S
+        return min(most, max(1, int(pause_s * self._owner.speed / step_s)))
 
     async def _pass(self, seconds: float) -> None:
         """Let simulated time pass; late wake-ups are made good by the next one, so rates do not drift."""

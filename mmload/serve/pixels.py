@@ -16,8 +16,9 @@ from mmload.serve.sight import fit, jpeg_penalty, jpeg_quality
 MAX_PIXELS = 8192 * 8192
 """The largest picture that a profile may ask for; anything larger is refused before it is decoded."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError)
+# Pillow only warns between its limit and twice that; every picture is measured here before it is decoded.
+Image.MAX_IMAGE_PIXELS = None
 
 
 class BadImageError(Exception):
@@ -57,7 +58,7 @@ def inspect(data: bytes) -> tuple[int, int]:
     """Width and height from the header alone. Raises BadImageError."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.size
+            return _measured(image)
     except _UNREADABLE as error:
         raise _refusal(error) from None
 
@@ -66,15 +67,20 @@ def see(data: bytes, edge: int | None, keep: bool = False) -> Picture:
     """Decode every pixel, shrink to ``edge``; ``keep`` hands the pixels on. Raises BadImageError."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise BadImageError(f"the image has {width}x{height} pixels, at most {MAX_PIXELS} are taken")
+            width, height = _measured(image)
             penalty = _penalty(image)
             seen = _shrink(image, fit(width, height, edge))
     except _UNREADABLE as error:
         raise _refusal(error) from None
     digest = hashlib.sha256(data).hexdigest()
     return Picture(digest, width, height, seen.width, seen.height, penalty, seen if keep else None)
+
+
+def _measured(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise BadImageError(f"the image has {width}x{height} pixels, at most {MAX_PIXELS} are taken")
+    return width, height
 
 
 def _refusal(error: Exception) -> BadImageError:
@@ -91,7 +97,7 @@ def _penalty(image: Image.Image) -> float:
 def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if size == image.size:
         image.load()
-        return image.copy() if image.mode == "RGB" else image.convert("RGB")
+        return image.convert("RGB")
     # A JPEG is decoded at a half, quarter or eighth when that is still at least twice what is wanted.
     image.draft("RGB", (size[0] * 2, size[1] * 2))
-    return image.convert("RGB").resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return image.convert("RGB").resize(size, Image.Resampling.BOX, reducing_gap=2.0)

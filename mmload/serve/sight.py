@@ -94,4 +94,4 @@ def vision_tokens(width: int, height: int, budget: int = 10_000, multiplier: flo
         # The rounding guards against 33.000000001 patches where the rule means 33.
         across = math.ceil(round(width * shrink / PATCH_PX, 6))
         down = math.ceil(round(height * shrink / PATCH_PX, 6))
-    return math.ceil(across * down * multiplier)
+    return math.ceil(max(1, across) * max(1, down) * multiplier)

@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -71,8 +71,11 @@ class _Seen:
 class Pipeline:
     """Everything that a served request passes, in one event loop and a few decoding threads."""
 
-    def __init__(self, config: Sim, known: Known, meters: Meters) -> None:
+    def __init__(
+        self, config: Sim, known: Known, meters: Meters, clock: Callable[[], float] = perf_counter
+    ) -> None:
         self.config = config
+        self._clock = clock
         self.known = known
         self.meters = meters
         self.models = (config.model, config.fallback_model)
@@ -83,7 +86,7 @@ class Pipeline:
             config.queue_limit,
             config.speed,
             config.stream_interval_ms / 1e3,
-            perf_counter,
+            clock,
         )
         self._threads = ThreadPoolExecutor(config.preprocess_workers, thread_name_prefix="decode")
         self._coming = 0
@@ -107,7 +110,7 @@ class Pipeline:
 
     async def take(self, ask: Ask) -> Ticket:
         """Pass every stage up to the model's slot. Raises ApiError: 400 bad image, 429 shed, 500 planted."""
-        arrived = perf_counter()
+        arrived = self._clock()
         rung = self._admit(arrived)
         self._coming += 1
         try:
@@ -151,19 +154,19 @@ class Pipeline:
         limits = LIMITS[rung]
         stages: dict[str, float] = {}
         seen = await self._preprocess(ask, limits)
-        stages["preprocess"] = perf_counter() - arrived
+        stages["preprocess"] = self._clock() - arrived
         item = self.known.find([p.sha256 for p in seen.pictures], ask.text)
         asked = item.id if item else "unknown"
         number = self._times_asked[asked]
         self._times_asked[asked] += 1
-        before = perf_counter()
+        before = self._clock()
         await self._retrieve()
-        stages["retrieval"] = perf_counter() - before
+        stages["retrieval"] = self._clock() - before
         if uniform(self.config.seed, "error", asked, number) < self.config.error_rate:
             raise ApiError(500, "the pipeline failed (planted)", kind="server_error", code="planted_error")
-        before = perf_counter()
+        before = self._clock()
         ticket = self._decide(ask, rung, seen, item, number, arrived)
-        stages["policy"] = perf_counter() - before
+        stages["policy"] = self._clock() - before
         for name, seconds in stages.items():
             self._stage(ticket, name, seconds)
         return ticket
@@ -260,9 +263,9 @@ class Pipeline:
         if job.done_at is None or job.started_at is None or job.first_token_at is None:
             return
         self._stage(ticket, "model", job.done_at - job.started_at)
-        before = perf_counter()
+        before = self._clock()
         _valid(ticket.reply.text)
-        self._stage(ticket, "validate", perf_counter() - before)
+        self._stage(ticket, "validate", self._clock() - before)
         self._count(ticket, job.started_at, job.first_token_at, job.done_at)
 
     def _count(self, ticket: Ticket, started: float, first: float, done: float) -> None:
