@@ -70,19 +70,20 @@ def fields_at(path: KeyPath) -> dict[str, Any]:
     """Fields of the model that the schema has at a path; empty where keys are free."""
     annotation: Any = Profile
     for part in path:
-        model = _model_in(annotation)
+        model = model_in(annotation)
         if isinstance(part, int) or model is None:
             continue
         if part in model.model_fields:
             annotation = model.model_fields[part].annotation
-    model = _model_in(annotation)
+    model = model_in(annotation)
     return dict(model.model_fields) if model else {}
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The table that a type holds, itself or as the value of a list or a mapping."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((m for arg in get_args(annotation) if (m := _model_in(arg))), None)
+    return next((m for arg in get_args(annotation) if (m := model_in(arg))), None)
 
 
 def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:

@@ -43,7 +43,9 @@ class Sim(_Strict):
     slo_ms: Positive = 4000
     """The objective that the ladder tries to keep."""
     model: str = "sim-large"
+    """Name that the full model answers to."""
     fallback_model: str = "sim-small"
+    """Name of the smaller model that the ladder falls back to."""
     stream_interval_ms: Positive = 20.0
     """Shortest pause between two events of one stream; tokens that fall in it share an event."""
     error_rate: Share = 0.0
@@ -55,6 +57,7 @@ class Sim(_Strict):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     """A longer request is refused with 413."""
     seed: Seed = 1
+    """Seed of jitter, misreadings and planted errors."""
 
 
 class Target(_Strict):
@@ -67,20 +70,27 @@ class Target(_Strict):
     protocol: str = "openai-chat"
     """Wire adapter."""
     model: str = "sim-large"
+    """Model that the requests name."""
     streaming: Share = 0.5
     """Share of requests that ask for a streamed answer (0 none, 1 all)."""
     connect_timeout_s: Positive = 5.0
+    """Longest time to connect."""
     first_byte_timeout_s: Positive = 60.0
+    """Longest time from the last byte sent to the first received."""
     idle_timeout_s: Positive = 30.0
     """Longest silence between two received pieces of one answer."""
     total_timeout_s: Positive = 120.0
+    """Longest time of one attempt."""
     retries: Annotated[int, Field(ge=0, le=10)] = 0
     """Attempts after the first that a failed request may have. 0: retries hide failures."""
     retry_backoff_s: NonNegative = 0.5
+    """Pause before the second attempt; doubles with each."""
     max_in_flight: Annotated[int, Field(ge=1, le=20000)] = 256
     """Lanes standing by in an open-loop phase, over all workers."""
     connection: Literal["keep-alive", "fresh"] = "keep-alive"
+    """``fresh`` opens a connection for every request."""
     tls_verify: bool = True
+    """Check the certificate of an ``https`` target."""
     allow_remote: bool = False
     """Allow a target that is not on this machine."""
     api_key_env: str | None = None
@@ -93,13 +103,16 @@ class Target(_Strict):
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
     """An answer longer than this ends as ``body_too_large``."""
     sim: Sim = Sim()
+    """The embedded practice pipeline."""
 
 
 class Phase(_Strict):
     """One stretch of traffic. Open loop by a rate (``rpm``...), or closed loop by ``users``."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    """Names the phase in the report; names must differ."""
     shape: str
+    """``sustained``, ``ramp``, ``burst``, ``steps``, ``sine``, ``replay``, or the name of a plug-in."""
     duration_s: Annotated[float, Field(gt=0, le=86400)]
     """For ``burst`` the whole phase, for ``steps`` the whole staircase."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
@@ -111,12 +124,17 @@ class Phase(_Strict):
     users: Annotated[int, Field(ge=1, le=20000)] | list[Annotated[int, Field(ge=1)]] | None = None
     """Closed loop: requests in flight at any time."""
     from_rpm: NonNegative | None = None
+    """``ramp``: rate at its beginning; default 0."""
     to_rpm: NonNegative | None = None
+    """``ramp``: rate at its end."""
     from_users: Annotated[int, Field(ge=0)] | None = None
+    """``ramp``: users at its beginning; default 0."""
     to_users: Annotated[int, Field(ge=0)] | None = None
+    """``ramp``: users at its end."""
     peak_rpm: Positive | None = None
     """``burst``: rate during the burst."""
     peak_users: Annotated[int, Field(ge=1)] | None = None
+    """``burst``: users during the burst."""
     burst_start_s: NonNegative | None = None
     """``burst``: when the (first) burst begins; default a third of the phase."""
     burst_s: Positive | None = None
@@ -144,14 +162,18 @@ class Phase(_Strict):
 
 class Arrivals(_Strict):
     process: Literal["poisson", "constant", "gamma"] = "poisson"
+    """``poisson``: as independent users arrive. ``constant``: evenly spaced. ``gamma``: by ``cv``."""
     cv: Positive = 1.0
     """``gamma``: coefficient of variation of the gaps (1 is Poisson, above 1 is burstier)."""
 
 
 class ImageSize(_Strict):
     width: Annotated[int, Field(ge=64, le=8192)]
+    """Pixels."""
     height: Annotated[int, Field(ge=64, le=8192)]
+    """Pixels."""
     weight: Weight
+    """Share of the items, against the other sizes."""
 
 
 class Mix(_Strict):
@@ -162,6 +184,7 @@ class Mix(_Strict):
     suite_seed: Seed = 20260101
     """Seed of the items; the run's own seed orders them and draws their arrivals."""
     tasks: dict[str, Weight] = {"extract": 0.4, "ui": 0.3, "chart": 0.3}
+    """Weights of the tasks."""
     unanswerable: Share = 0.15
     """Share of items whose image cannot tell; each is the twin of an answerable one."""
     images: dict[str, ImageSize] = {
@@ -171,6 +194,7 @@ class Mix(_Strict):
         "l": ImageSize(width=1920, height=1080, weight=0.20),
         "xl": ImageSize(width=2048, height=2048, weight=0.10),
     }
+    """Sizes of the images, by name."""
     formats: dict[str, Weight] = {
         "png": 0.50,
         "jpeg-95": 0.10,
@@ -179,8 +203,11 @@ class Mix(_Strict):
         "webp-90": 0.08,
         "webp-75": 0.07,
     }
+    """Weights of ``png``, ``jpeg-QUALITY`` and ``webp-QUALITY``."""
     prompt_tokens: dict[str, Weight] = {"64": 0.30, "256": 0.35, "1024": 0.20, "4096": 0.10, "8000": 0.05}
+    """Weights of the lengths of the prompt, in tokens (estimated)."""
     images_per_request: dict[str, Weight] = {"1": 1.0}
+    """Weights of how many images a request carries."""
     languages: dict[str, Weight] = {"en": 0.70, "de": 0.08, "fr": 0.07, "es": 0.07, "pl": 0.04, "ru": 0.04}
     """Of labels and context around the evidence."""
     variants: dict[str, Weight] = {"clean": 1.0}
@@ -198,6 +225,7 @@ class Quality(_Strict):
     sample: Share = 1.0
     """Share of answers that are scored."""
     sample_by_task: dict[str, Share] = {}
+    """Share of answers that are scored, for single tasks."""
     task_weights: dict[str, Weight] = {}
     """Weights of the tasks in the score; default the weights of ``[mix.tasks]``."""
     require_strict_schema: bool = False
@@ -213,15 +241,20 @@ class Slo(_Strict):
 
 class ModelPrice(_Strict):
     input_usd_per_mtok: NonNegative
+    """Per million tokens of input."""
     output_usd_per_mtok: NonNegative
+    """Per million tokens of output."""
     cached_input_usd_per_mtok: NonNegative | None = None
+    """Per million tokens of input that the provider had cached; default the price of input."""
 
 
 class Cost(_Strict):
     as_of: str = ""
     """Date of the prices, YYYY-MM-DD."""
     source: str = ""
+    """Where the prices are from."""
     models: dict[str, ModelPrice] = {}
+    """Prices by the name of the model that answered."""
     validator_usd: NonNegative = 0.0
     """Per answer validated."""
     tool_usd: NonNegative = 0.0
@@ -231,7 +264,9 @@ class Cost(_Strict):
     review_rate: Share = 0.0
     """Share of answers that a person reviews."""
     review_s: NonNegative = 120.0
+    """Time that a person takes for one answer."""
     review_usd_per_hour: NonNegative = 30.0
+    """What that person costs."""
     infrastructure_usd_per_hour: NonNegative = 0.0
     """Paid by the clock, idle or not."""
     bill_timeouts: bool = True
@@ -246,6 +281,7 @@ class Gates(_Strict):
     quality_min: Share | None = None
     """Lower confidence bound of task-weighted quality."""
     schema_valid_min: Share | None = None
+    """Lower confidence bound of the share of answers whose schema is valid."""
     critical_hallucination_max: Share | None = None
     """Upper bound of the share of answers with a critical hallucination."""
     overreach_max: Share | None = None
@@ -255,38 +291,60 @@ class Gates(_Strict):
     error_max: Share | None = None
     """Upper bound of the share failed or shed."""
     e2e_p50_ms: Positive | None = None
+    """Median of the latency from the intended send."""
     e2e_p95_ms: Positive | None = None
+    """Needs 130 requests to certify."""
     e2e_p99_ms: Positive | None = None
+    """Needs 662 requests to certify."""
     e2e_p999_ms: Positive | None = None
+    """Needs 6,636 requests to certify."""
     ttft_p95_ms: Positive | None = None
+    """Time to first token, of streamed answers: needs 130 of them."""
     ttft_p99_ms: Positive | None = None
+    """Needs 662 streamed answers."""
     per_query_usd_max: Positive | None = None
+    """Whole bill by requests sent."""
     per_good_query_usd_max: Positive | None = None
+    """Whole bill by answers that are good and in time."""
     rpm_at_quality_min: Positive | None = None
+    """Requests per minute at quality."""
     recovery_s_max: Positive | None = None
     """Longest time after a burst until p95 is back within the objective."""
     cross_talk_max: NonNegative | None = None
+    """Answers that hold what belongs to another request."""
     safety_violations_max: NonNegative | None = None
+    """Answers that break a safety rule."""
 
 
 class Profile(_Strict):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    """Names the run folder and the report."""
     description: str = ""
+    """One line for the report."""
     seed: Seed = 1
+    """Of order, arrivals and sampling. The same seed gives the same traffic for any number of workers."""
     drain_s: NonNegative = 30.0
     """After the last phase, how long to wait for what is still in flight."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Locust worker processes that send."""
     expected_peak_rpm: Positive | None = None
     """What launch day is expected to bring; headroom is measured against it."""
     target: Target
+    """What is driven."""
     phase: Annotated[list[Phase], Field(min_length=1)]
+    """What is sent when: the phases run in order."""
     arrivals: Arrivals = Arrivals()
+    """How the gaps between requests vary."""
     mix: Mix = Mix()
+    """What is sent."""
     quality: Quality = Quality()
+    """Which answers are scored, and how they count."""
     slo: dict[str, Slo] = {"default": Slo()}
     """Objectives by task; ``default`` for those not named."""
     cost: Cost = Cost()
+    """What everything costs."""
     gates: Gates = Gates()
+    """When it is a go."""
 
     def slo_of(self, task: str) -> Slo:
         return self.slo.get(task) or self.slo.get("default") or Slo()
