@@ -1,0 +1,114 @@
+"""Plots of the generator itself: was it, rather than the target, what was measured?"""
+
+from __future__ import annotations
+
+from mmload.report.axes import decades, up_to
+from mmload.report.charts.backdrop import (
+    MOST_POINTS,
+    MOST_ROWS,
+    STRIP,
+    draw_phases,
+    phase_of,
+    stretch,
+    time_axis,
+    x_label,
+)
+from mmload.report.measured import Measured, highest
+from mmload.report.plot import Key, Plot
+from mmload.report.scene import Scene
+from mmload.report.table import Chart, Table
+from mmload.report.wording import clock, ms, ms_tick, percent, percent_tick
+
+LAG = Key("latest send of each second", "blue", shape="circle", width=1.5)
+CPU = Key("busiest worker, share of one core", "green", shape="square", width=1.75)
+
+
+def send_lag(measured: Measured) -> Chart:
+    """How late requests left, over time."""
+    parts = measured.bins(MOST_POINTS)
+    values = [highest(measured.second("send_lag_max_ms")[p]) for p in parts]
+    table = _table(measured)
+    title = "Send lag"
+    seen = [v for v in values if v is not None]
+    if not seen:
+        return Chart("send-lag", title, "", table, absent="no request was sent")
+    scale = decades(max(min(seen), 0.01), max(max(seen), 1.0))
+    middle = [sum(stretch(measured, p)) / 2 for p in parts]
+
+    def draw(width: float) -> Scene:
+        plot = Plot(
+            width,
+            200,
+            time_axis(measured),
+            scale,
+            x_label=x_label,
+            strip=STRIP,
+            y_label=ms_tick,
+            y_ticks=5,
+            y_title="actual send minus due time (logarithmic)",
+            keys=[LAG],
+        )
+        draw_phases(plot, measured)
+        placed = [None if v is None else max(v, scale.low) for v in values]
+        plot.line(list(zip(middle, placed, strict=True)), LAG)
+        plot.zones(
+            [
+                (*stretch(measured, p), f"{clock(stretch(measured, p)[0])}\n{ms(v)} late")
+                for p, v in zip(parts, values, strict=True)
+            ]
+        )
+        return plot.scene
+
+    return Chart("send-lag", title, f"The latest send was {ms(max(seen))} late.", table, draw)
+
+
+def generator_cpu(measured: Measured) -> Chart:
+    """Share of one core that the busiest worker used, over time."""
+    parts = measured.bins(MOST_POINTS)
+    values = [highest(measured.second("generator_cpu_ratio")[p]) for p in parts]
+    table = _table(measured)
+    title = "Generator CPU"
+    peak = highest(values)
+    if peak is None:
+        return Chart("generator-cpu", title, "", table, absent="no telemetry was recorded")
+    middle = [sum(stretch(measured, p)) / 2 for p in parts]
+
+    def draw(width: float) -> Scene:
+        plot = Plot(
+            width,
+            180,
+            time_axis(measured),
+            up_to(max(1.0, peak), 4),
+            x_label=x_label,
+            strip=STRIP,
+            y_label=percent_tick,
+            y_ticks=4,
+            y_title="share of one core",
+            keys=[CPU],
+        )
+        draw_phases(plot, measured)
+        plot.line(list(zip(middle, values, strict=True)), CPU)
+        plot.zones(
+            [
+                (*stretch(measured, p), f"{clock(stretch(measured, p)[0])}\n{percent(v)} of a core")
+                for p, v in zip(parts, values, strict=True)
+            ]
+        )
+        return plot.scene
+
+    return Chart("generator-cpu", title, f"At most {percent(peak)} of one core.", table, draw)
+
+
+def _table(measured: Measured) -> Table:
+    data = [
+        [
+            clock(stretch(measured, p)[0]),
+            phase_of(measured, p),
+            ms(highest(measured.second("send_lag_max_ms")[p])),
+            percent(highest(measured.second("generator_cpu_ratio")[p])),
+        ]
+        for p in measured.bins(MOST_ROWS)
+    ]
+    return Table(
+        "Generator over time", ["From", "Phase", "Latest send", "CPU of a core"], data, text_columns=2
+    )

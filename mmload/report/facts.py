@@ -1,0 +1,116 @@
+"""Tables of a report that no plot goes with: levels, validity, machine, method, the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmload.report.axes import Linear
+from mmload.report.escape import one_line, redact
+from mmload.report.measured import Measured
+from mmload.report.scene import Line, Marker, Scene
+from mmload.report.table import Table
+from mmload.report.verdicts import GateLine, counts_line
+from mmload.report.wording import DASH, count, gate_title, interval, known, ms, percent, rpm, seconds
+
+
+def levels(measured: Measured) -> Table:
+    """Every load level against all gates: where rpm at quality comes from."""
+    rows = [
+        [
+            str(level.get("name")),
+            rpm(level.get("rpm")),
+            rpm(level.get("achieved_rpm")),
+            percent(level.get("quality")),
+            interval(level.get("quality_low"), level.get("quality_high"), percent) or DASH,
+            ms(level.get("e2e_p95_ms")),
+            percent(level.get("error_ratio")),
+            percent(level.get("over_slo_ratio")),
+            _holds(level),
+        ]
+        for level in measured.part("throughput").get("levels") or []
+    ]
+    head = ["Level", "Offered rpm", "Answered", "Quality", "95% interval", "p95", "Errors", "Late", "Gates"]
+    return Table("Load levels", head, rows)
+
+
+def _holds(level: Mapping[str, Any]) -> str:
+    said = {"pass": "hold", "fail": "fail", "inconclusive": "open"}.get(str(level.get("verdict")), DASH)
+    return f"{said}: {gate_title(str(level['limited_by']))}" if level.get("limited_by") else said
+
+
+def validity(measured: Measured) -> Table:
+    """What the generator says of itself."""
+    found, lag = measured.part("validity"), measured.part("validity", "send_lag_ms")
+    source = {"kernel": "kernel (receive timestamps of the socket)", "user": "user (of the process)"}
+    rows = [
+        ["Offered, by plan", f"{rpm(found.get('offered_rpm'))} rpm"],
+        ["Sent", f"{rpm(found.get('sent_rpm'))} rpm"],
+        [
+            "Send lag p50 · p99 · highest",
+            f"{ms(lag.get('p50'))} · {ms(lag.get('p99'))} · {ms(lag.get('max'))}",
+        ],
+        ["Generator CPU, busiest worker", f"{percent(found.get('generator_cpu_ratio'))} of a core"],
+        ["Longest wait of the event loop", ms(found.get("loop_lag_max_ms"))],
+        ["Open files at most", count(found.get("open_fds_max"))],
+        ["Latencies beyond 1 h, clamped", count(found.get("clamped"))],
+        ["Clock of received bytes", source.get(str(found.get("timestamp_source")), DASH)],
+        ["Every planned request", counts_line(measured)],
+    ]
+    return Table("Generator", ["Check", "Found"], rows, text_columns=1)
+
+
+def run(measured: Measured) -> Table:
+    found = measured.part("run")
+    rows = [
+        ["Run", str(found.get("id") or DASH)],
+        ["Profile", str(found.get("profile") or DASH)],
+        ["Target", redact(str(found.get("target") or DASH))],
+        ["Started", str(found.get("started_at") or DASH)],
+        ["Duration", seconds(found.get("duration_s"))],
+        ["Workers", count(found.get("workers"))],
+        ["Seed", str(found.get("seed") if found.get("seed") is not None else DASH)],
+        ["Workload fingerprint", str(found.get("workload_fingerprint") or DASH)],
+        ["Matrix version", str(found.get("matrix_version") or DASH)],
+    ]
+    return Table("Run", ["What", "Value"], rows)
+
+
+def environment(measured: Measured) -> Table:
+    """Versions, machine, kernel: nested keys joined by dots."""
+    rows = [[key, one_line(redact(str(value)), 300)] for key, value in flat(measured.environment)]
+    return Table("Environment", ["What", "Value"], rows)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested mappings as (dotted key, value) pairs in order."""
+    found: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found += flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            found.append((f"{prefix}{key}", value))
+    return found
+
+
+def gate_scene(gate: GateLine) -> Scene | None:
+    """A strip with the limit as a line and the measured value with its interval as dot and whisker."""
+    limit, value = gate.raw.get("limit"), gate.raw.get("value")
+    if not known(limit) or not known(value):
+        return None
+    low, high = gate.raw.get("low"), gate.raw.get("high")
+    points = [float(v) for v in (limit, value, low, high) if known(v)]
+    span = max(points) - min(points) or abs(float(str(limit))) or 1.0
+    scale = Linear(min(points) - 0.18 * span, max(points) + 0.18 * span)
+
+    def px(at: Any) -> float:
+        return 4 + scale(float(at)) * 152
+
+    role = {"pass": "green", "fail": "red"}.get(gate.verdict, "orange")
+    shape = {"pass": "circle", "fail": "cross"}.get(gate.verdict, "diamond")
+    scene = Scene(160, 24)
+    scene.add(Line([(0, 12), (160, 12)], "grid", 1), Line([(px(limit), 2), (px(limit), 22)], "ink", 2))
+    if known(low) and known(high):
+        scene.add(Line([(px(low), 12), (px(high), 12)], role, 3))
+    scene.add(Marker(px(value), 12, role, shape, 5))
+    return scene

@@ -1,0 +1,111 @@
+"""The report as one HTML file: no network, no font, no library; complete without its script.
+
+Lays out what ``charts`` draw and ``verdicts`` word. Everything that came from outside passes through
+the template's escaping; only SVG made here is inserted as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from mmload.report import evidence, facts, svg, verdicts
+from mmload.report.charts import draw_all
+from mmload.report.definitions import definitions
+from mmload.report.escape import one_line, visible
+from mmload.report.measured import Measured
+from mmload.report.table import Chart
+
+WIDE, PHONE = 1000.0, 400.0
+_HERE = Path(__file__).parent / "templates"
+
+
+@cache
+def _engine() -> Environment:
+    engine = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    engine.filters["plot"] = both_widths
+    engine.filters["visible"] = visible
+    engine.filters["one_line"] = one_line
+    return engine
+
+
+def both_widths(chart: Chart) -> Markup:
+    """The chart drawn for a desk and for a phone; style shows the one that fits."""
+    if chart.draw is None:
+        return Markup("")
+    drawn = (
+        svg.inline(chart.draw(width), uid=f"{chart.key}-{css}", title=chart.title, desc=chart.desc, css=css)
+        for width, css in ((WIDE, "wide"), (PHONE, "phone"))
+    )
+    return Markup("".join(drawn))
+
+
+def render(template: str, **values: Any) -> str:
+    """A whole page of the report's look. ``template`` extends ``page.html.j2``."""
+    style, script = ((_HERE / name).read_text("utf-8") for name in ("report.css", "report.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _engine()
+        .get_template(template)
+        .render(
+            style=Markup(style),
+            script=Markup(script),
+            script_hash=digest,
+            **values,
+        )
+    )
+
+
+def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
+    """The report of one run."""
+    run = measured.part("run")
+    return render(
+        "run.html.j2",
+        title=f"{run.get('profile') or measured.profile.name}: {verdicts.WORDS[verdicts.word(measured)]}",
+        run=run,
+        verdict=verdicts.word(measured),
+        verdict_word=verdicts.WORDS[verdicts.word(measured)],
+        sentence=verdicts.sentence(measured),
+        partial=verdicts.partial(measured),
+        headlines=verdicts.headlines(measured),
+        gates=verdicts.gates(measured),
+        gate_plots={g.name: _gate_plot(g) for g in verdicts.gates(measured)},
+        counts=verdicts.counts_line(measured),
+        charts=charts if charts is not None else draw_all(measured),
+        evidence=evidence.of_gates(measured),
+        worst=evidence.worst(measured),
+        levels=facts.levels(measured),
+        validity=facts.validity(measured),
+        environment=facts.environment(measured),
+        method=definitions(measured),
+        facts=facts.run(measured),
+        embedded=json.dumps({"verdict": measured.figures.get("verdict"), "run": run.get("id")}),
+    )
+
+
+def _gate_plot(gate: verdicts.GateLine) -> Markup:
+    scene = facts.gate_scene(gate)
+    if scene is None:
+        return Markup("")
+    drawn = svg.inline(
+        scene,
+        uid=f"gate-{gate.name}",
+        title=f"{gate.title} against its limit",
+        desc=f"{gate.value}, {gate.interval or 'no interval'}; {gate.rule}",
+        css="mini",
+    )
+    return Markup(drawn)

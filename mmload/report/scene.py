@@ -1,0 +1,145 @@
+"""A drawing as a list of marks, and its two renderings' common ground: roles instead of colours.
+
+A mark names a role (``ink``, ``grid``, ``blue``...); the page gives roles their colours for light,
+dark and print, a file gives them the light ones. Not aware of what is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+Point = tuple[float, float]
+
+LIGHT = {
+    "paper": "#ffffff",
+    "ink": "#1a1d21",
+    "soft": "#4f5862",
+    "axis": "#9aa3ac",
+    "grid": "#e4e7ea",
+    "wash": "#f1f3f5",
+    "blue": "#0072b2",
+    "orange": "#d98200",
+    "green": "#00805f",
+    "red": "#c94f00",
+    "purple": "#a8487e",
+    "sky": "#3f9bd1",
+}
+"""Okabe-Ito, darkened where it must stand against white paper."""
+
+DARK = {
+    "paper": "#14171a",
+    "ink": "#e8ebee",
+    "soft": "#a9b2bb",
+    "axis": "#68727c",
+    "grid": "#2a2f35",
+    "wash": "#1d2125",
+    "blue": "#56b4e9",
+    "orange": "#e69f00",
+    "green": "#2bbd94",
+    "red": "#f0803c",
+    "purple": "#d78fb6",
+    "sky": "#8fd0f5",
+}
+
+SHAPES = ("circle", "square", "triangle", "diamond", "cross")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    points: Sequence[Point | None]
+    """``None`` lifts the pen: an absent value is a gap, never a zero."""
+    role: str
+    width: float = 1.75
+    dash: str = ""
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    points: Sequence[Point]
+    role: str
+    opacity: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Rectangles (x, y, width, height) of one colour: a heat map has one of these a level."""
+
+    boxes: Sequence[tuple[float, float, float, float]]
+    role: str
+    opacity: float = 1.0
+    radius: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    x: float
+    y: float
+    role: str
+    shape: str = "circle"
+    size: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    x: float
+    y: float
+    text: str
+    role: str = "soft"
+    anchor: str = "start"
+    """``start``, ``middle`` or ``end``."""
+    size: float = 12.0
+    bold: bool = False
+    halo: bool = False
+    """Outlined in the colour of the paper, to stay readable across other marks."""
+
+
+Mark = Line | Area | Boxes | Marker | Text
+
+
+@dataclass(slots=True)
+class Scene:
+    width: float
+    height: float
+    marks: list[Mark] = field(default_factory=list)
+    hover: list[tuple[float, float, float, float, str]] = field(default_factory=list)
+    """Zones (x, y, width, height) and what is said when a pointer rests there."""
+
+    def add(self, *marks: Mark) -> None:
+        self.marks.extend(marks)
+
+
+def text_width(text: str, size: float, bold: bool = False) -> float:
+    """A safe guess of how wide ``text`` is: layout must not depend on the reader's fonts."""
+    narrow = sum(character in "iljtf.,:;'|!() " for character in text)
+    return size * ((0.66 if bold else 0.61) * (len(text) - narrow) + 0.34 * narrow)
+
+
+def polygon(marker: Marker) -> list[Point]:
+    """Corners of a marker's shape (a circle is drawn as one, its corners are empty)."""
+    x, y, r = marker.x, marker.y, marker.size
+    if marker.shape == "square":
+        s = r * 0.88
+        return [(x - s, y - s), (x + s, y - s), (x + s, y + s), (x - s, y + s)]
+    if marker.shape == "triangle":
+        return [(x, y - r * 1.15), (x + r * 1.1, y + r * 0.8), (x - r * 1.1, y + r * 0.8)]
+    if marker.shape == "diamond":
+        return [(x, y - r * 1.25), (x + r * 1.25, y), (x, y + r * 1.25), (x - r * 1.25, y)]
+    if marker.shape == "cross":
+        a, b = r * 0.35, r * 1.15
+        return [
+            (x - b, y - a),
+            (x - a, y - a),
+            (x - a, y - b),
+            (x + a, y - b),
+            (x + a, y - a),
+            (x + b, y - a),
+            (x + b, y + a),
+            (x + a, y + a),
+            (x + a, y + b),
+            (x - a, y + b),
+            (x - a, y + a),
+            (x - b, y + a),
+        ]
+    return []

@@ -1,0 +1,129 @@
+"""Renders a ``Scene`` as SVG: inline for the page (colours by CSS variable) or as a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from mmload.report.escape import visible
+from mmload.report.scene import DARK, LIGHT, Area, Boxes, Line, Mark, Marker, Point, Scene, Text, polygon
+
+
+def inline(scene: Scene, *, uid: str, title: str, desc: str, css: str = "") -> str:
+    """An ``<svg role="img">`` with title and description; colours are the page's variables."""
+    return _document(scene, uid, title, desc, f'class="plot {css}"', style="")
+
+
+def standalone(scene: Scene, *, title: str, desc: str) -> str:
+    """A whole SVG file that follows the viewer's light or dark preference."""
+    light = ";".join(f"--{role}:{value}" for role, value in LIGHT.items())
+    dark = ";".join(f"--{role}:{value}" for role, value in DARK.items())
+    style = (
+        f"<style>svg{{{light};font-family:system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;"
+        f"font-variant-numeric:tabular-nums}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
+        f'<rect width="100%" height="100%" fill="var(--paper)"/>'
+    )
+    size = f'width="{scene.width:g}" height="{scene.height:g}"'
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + _document(scene, "plot", title, desc, size, style)
+
+
+def _document(scene: Scene, uid: str, title: str, desc: str, attributes: str, style: str) -> str:
+    body = "".join(_mark(mark) for mark in scene.marks)
+    zones = "".join(
+        f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}"><title>{_t(text)}</title></rect>'
+        for x, y, w, h, text in scene.hover
+    )
+    hover = f'<g class="zones" fill="transparent">{zones}</g>' if zones else ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(scene.width)} {_n(scene.height)}" '
+        f'{attributes} role="img" aria-labelledby="{uid}-t {uid}-d">'
+        f'<title id="{uid}-t">{_t(title)}</title><desc id="{uid}-d">{_t(desc)}</desc>'
+        f"{style}{body}{hover}</svg>"
+    )
+
+
+def _mark(mark: Mark) -> str:
+    match mark:
+        case Line():
+            return _line(mark)
+        case Area():
+            if len(mark.points) < 3:
+                return ""
+            fill = f'fill="var(--{mark.role})" fill-opacity="{_n(mark.opacity)}"'
+            return f'<path d="{_path(mark.points)}Z" {fill}/>'
+        case Boxes():
+            return _boxes(mark)
+        case Marker():
+            return _marker(mark)
+        case Text():
+            weight = ' font-weight="600"' if mark.bold else ""
+            weight += (
+                ' paint-order="stroke" stroke="var(--paper)" stroke-width="4" stroke-linejoin="round"'
+                * mark.halo
+            )
+            anchor = "" if mark.anchor == "start" else f' text-anchor="{mark.anchor}"'
+            return (
+                f'<text x="{_n(mark.x)}" y="{_n(mark.y)}" font-size="{_n(mark.size)}"{anchor}{weight} '
+                f'fill="var(--{mark.role})">{_t(mark.text)}</text>'
+            )
+
+
+def _line(line: Line) -> str:
+    strokes = "".join(_path(run) for run in pen_runs(line.points))
+    if not strokes:
+        return ""
+    dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
+    faint = f' stroke-opacity="{_n(line.opacity)}"' if line.opacity < 1 else ""
+    return (
+        f'<path d="{strokes}" fill="none" stroke="var(--{line.role})" stroke-width="{_n(line.width)}" '
+        f'stroke-linejoin="round" stroke-linecap="round"{dash}{faint}/>'
+    )
+
+
+def pen_runs(points: Iterable[Point | None]) -> list[list[Point]]:
+    """The stretches of a line between its gaps. A lone point becomes a short stroke, or it would vanish."""
+    runs: list[list[Point]] = [[]]
+    for point in points:
+        if point is None:
+            runs.append([])
+        else:
+            runs[-1].append(point)
+    return [
+        run if len(run) > 1 else [(run[0][0] - 1, run[0][1]), (run[0][0] + 1, run[0][1])]
+        for run in runs
+        if run
+    ]
+
+
+def _boxes(boxes: Boxes) -> str:
+    fill = f'fill="var(--{boxes.role})"' + (
+        f' fill-opacity="{_n(boxes.opacity)}"' if boxes.opacity < 1 else ""
+    )
+    if boxes.radius:
+        return "".join(
+            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{_n(boxes.radius)}" {fill}/>'
+            for x, y, w, h in boxes.boxes
+        )
+    path = "".join(f"M{_n(x)} {_n(y)}h{_n(w)}v{_n(h)}h{_n(-w)}z" for x, y, w, h in boxes.boxes)
+    return f'<path d="{path}" {fill}/>' if path else ""
+
+
+def _marker(marker: Marker) -> str:
+    style = f'fill="var(--{marker.role})" stroke="var(--paper)" stroke-width="1"'
+    corners = polygon(marker)
+    if not corners:
+        return f'<circle cx="{_n(marker.x)}" cy="{_n(marker.y)}" r="{_n(marker.size)}" {style}/>'
+    return f'<path d="{_path(corners)}Z" {style}/>'
+
+
+def _path(points: Iterable[Point]) -> str:
+    return "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
+
+
+def _n(value: float) -> str:
+    text = f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _t(text: str) -> str:
+    return escape(visible(text), quote=False)
