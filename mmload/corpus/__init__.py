@@ -1,0 +1,12 @@
+"""The suite of items: planned from the mix, drawn once, cached, verified, and made into request bodies.
+
+Not aware of Locust, of wire protocols or of any one task: those come as arguments.
+"""
+
+from __future__ import annotations
+
+from mmload.corpus.bodies import Bodies, encode
+from mmload.corpus.build import build, default_cache, location
+from mmload.corpus.suite import Suite, load, nonces, strata, verify
+
+__all__ = ["Bodies", "Suite", "build", "default_cache", "encode", "load", "location", "nonces", "strata", "verify"]

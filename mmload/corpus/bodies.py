@@ -1,0 +1,106 @@
+"""Request bodies, made before the run: one file that every worker maps, and the place of each body in it.
+
+Not aware of the wire protocol: the adapter's ``encode`` comes as an argument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmload.corpus.suite import Suite
+from mmload.model import InputError, Item
+
+EncodeItem = Callable[[Item, list[bytes]], bytes]
+"""(item with ``streaming`` decided, its image files) -> body of the request."""
+_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class Bodies:
+    file: Path
+    """All bodies one after the other."""
+    offset: NDArray[np.int64]
+    length: NDArray[np.int64]
+    stream: NDArray[np.bool_]
+    """Whether the item asks for a streamed answer."""
+    sha256: str
+    """Of the whole file: part of the workload fingerprint."""
+
+
+def streams(item_id: str, share: float) -> bool:
+    """Whether an item is streamed: a fixed draw from its id, so a larger share keeps the smaller one's items."""
+    draw = hashlib.blake2b(item_id.encode(), digest_size=8, person=b"stream").digest()
+    return int.from_bytes(draw, "big") < share * 2**64
+
+
+def encode(
+    suite: Suite,
+    encode_item: EncodeItem,
+    key: str,
+    streaming: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Bodies:
+    """Bodies of all items, cached in the suite's folder under ``key`` (what else decides them: adapter and
+    its version, model, options) and the streamed share. Raises ``InputError`` if they cannot be written."""
+    name = hashlib.blake2b(f"{_VERSION}|{key}|{streaming!r}".encode(), digest_size=8).hexdigest()
+    index, blob = suite.dir / f"bodies-{name}.npz", suite.dir / f"bodies-{name}.bin"
+    cached = _cached(index, blob, len(suite.items))
+    if cached is not None:
+        return cached
+    draft_index, draft_blob = (p.with_name(f".{os.getpid()}-{p.name}") for p in (index, blob))
+    try:
+        made = _write(suite, encode_item, streaming, draft_blob, progress)
+        with draft_index.open("wb") as file:
+            np.savez(
+                file, offset=made.offset, length=made.length, stream=made.stream, sha256=np.array(made.sha256)
+            )
+        draft_blob.replace(blob)
+        draft_index.replace(index)
+    except OSError as error:
+        raise InputError(f"{blob}: request bodies cannot be written: {error.strerror}") from None
+    finally:
+        draft_index.unlink(missing_ok=True)
+        draft_blob.unlink(missing_ok=True)
+    return replace(made, file=blob)
+
+
+def _cached(index: Path, blob: Path, items: int) -> Bodies | None:
+    try:
+        with np.load(index) as saved:
+            found = Bodies(blob, saved["offset"], saved["length"], saved["stream"], str(saved["sha256"]))
+        whole = blob.stat().st_size == int(found.length.sum()) and len(found.offset) == items
+    except (OSError, ValueError, KeyError):
+        return None
+    return found if whole else None
+
+
+def _write(
+    suite: Suite,
+    encode_item: EncodeItem,
+    streaming: float,
+    path: Path,
+    progress: Callable[[int, int], None] | None,
+) -> Bodies:
+    digest = hashlib.sha256()
+    lengths, stream = [], []
+    with path.open("wb") as file:
+        for done, item in enumerate(suite.items, 1):
+            item = replace(item, streaming=streams(item.id, streaming))
+            body = encode_item(item, [(suite.dir / image.file).read_bytes() for image in item.images])
+            file.write(body)
+            digest.update(body)
+            lengths.append(len(body))
+            stream.append(item.streaming)
+            if progress and (done % 16 == 0 or done == len(suite.items)):
+                progress(done, len(suite.items))
+    length = np.array(lengths, dtype=np.int64)
+    offset = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+    return Bodies(path, offset, length, np.array(stream, dtype=np.bool_), digest.hexdigest())

@@ -1,0 +1,414 @@
+"""Field extraction: an invoice, receipt, form or log table, and its values as typed fields."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from PIL import Image
+
+from mmload.model import Item, Score
+from mmload.score.card import Judgement, mark
+from mmload.score.claims import Claims
+from mmload.score.envelope import Envelope, schema_of
+from mmload.score.fields import count_fields, count_rows
+from mmload.score.text import same_amount, same_date, same_text
+from mmload.tasks import Drawn, Want
+from mmload.tasks.canvas import Canvas, LayoutError
+from mmload.tasks.compose import Scene, choose_em, compose, seen
+from mmload.tasks.papers import Marks, Paper, Row, paint, stain, tear
+from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.words import (
+    CITIES,
+    CURRENCIES,
+    FAMILY,
+    GIVEN,
+    GOODS,
+    MONTHS,
+    PAPER_LABELS,
+    PLANS,
+    SERVICES,
+    SHORT_GOODS,
+    SHORT_VENDORS,
+    VENDORS,
+)  # fmt: skip
+
+_TEXT, _AMOUNT = {"type": "string"}, {"type": ["string", "number"]}
+FIELDS: Final = {
+    "invoice_id": same_text, "form_id": same_text, "date": same_date, "vendor": same_text, "currency": same_text,
+    "subtotal": same_amount, "tax": same_amount, "total": same_amount, "amount": same_amount, "full_name": same_text,
+    "email": same_text, "phone": same_text, "city": same_text, "plan": same_text, "time": same_text,
+    "service": same_text, "code": same_text, "ms": same_amount,
+}  # fmt: skip
+COLUMNS: Final = {"sku": same_text, "qty": same_amount, "unit_price": same_amount}
+CRITICAL: Final = frozenset({"invoice_id", "form_id", "date", "total", "amount", "time", "code"})
+PASS_F1: Final = 0.95
+_ROW = {
+    "type": "object",
+    "properties": {
+        "sku": _TEXT,
+        "qty": {"type": ["integer", "string"]},
+        "unit_price": _AMOUNT,
+        "amount": _AMOUNT,
+    },
+    "required": ["sku", "qty", "unit_price", "amount"],
+    "additionalProperties": False,
+}
+ANSWER: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "doc_type": {"enum": ["invoice", "receipt", "form", "log"]},
+        "fields": {
+            "type": "object",
+            "properties": {n: _AMOUNT if m is same_amount else _TEXT for n, m in FIELDS.items()},
+            "additionalProperties": False,
+        },
+        "line_items": {"type": "array", "items": _ROW},
+    },
+    "required": ["doc_type", "fields", "line_items"],
+    "additionalProperties": False,
+}
+_SHAPE: Final = (
+    '{"doc_type":"invoice|receipt|form|log","fields":{name:value},"line_items":[{"sku","qty","unit_price","amount"}]};'
+    " amounts as decimal strings such as 1234.50, dates as YYYY-MM-DD, currency as its three-letter code;"
+    " line_items is [] unless asked for."
+)
+_ENVELOPE: Final = Envelope(schema_of(ANSWER))
+
+
+@dataclass(slots=True)
+class Document:
+    """A paper with its truth."""
+
+    paper: Paper
+    fields: dict[str, str]
+    items: list[dict[str, Any]]
+    wrong: dict[str, list[str]]
+    """Plausible misreadings by field."""
+
+
+class Extract:
+    name = "extract"
+    version = f"1-{digest('system', 'extract')}"
+    schema = schema_of(ANSWER)
+    pairs = False
+    want = Want
+
+    def draw(self, rng: random.Random, want: Want) -> Drawn:
+        kind = _kind(rng, want)
+        document, canvas, marks = drawn(rng, want, kind)
+        aside = random.Random(rng.getrandbits(64))
+        if not want.answerable:
+            document, canvas, marks = _blinded(aside, want, kind, document, canvas, marks)
+        images, which, place = _among(aside, want, kind, canvas.image)
+        answer = {"doc_type": kind, "fields": document.fields, "line_items": document.items}
+        readable = want.answerable
+        asked = ", ".join([*document.fields, *(["line_items"] if document.items else [])])
+        doc = "log table's ERROR row" if kind == "log" else kind
+        scene = Scene(
+            images, fill(prompt("extract"), which=which, doc=doc, fields=asked), _SHAPE,
+            "answered" if readable else "insufficient_evidence", answer if readable else None,
+            _bait(document, answer, readable), _plausible(document) if readable else {},
+            _evidence(document, marks, place, readable),
+            slices={"doc": kind, "difficulty": "rows" if document.items else "fields"},
+        )  # fmt: skip
+        return compose(rng, want, scene)
+
+    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
+        return mark(item, text, seq, _ENVELOPE, judge, nonces)
+
+
+def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+    """Micro-F1 over fields and rows; passes at 0.95 with every critical field exact."""
+    truth = item.truth["answer"]
+    fields = count_fields(answer["fields"], truth["fields"], FIELDS)
+    rows = count_rows(answer["line_items"], truth["line_items"], "sku", COLUMNS)
+    tp, fp, fn = fields.tp + rows.tp, fields.fp + rows.fp, fields.fn + rows.fn
+    f1 = 2 * tp / max(1, 2 * tp + fp + fn)
+    claims = Claims()
+    for name, value in answer["fields"].items():
+        if value is not None:
+            kind = "attribute" if name in truth["fields"] else "object"
+            claims.add(kind, name not in fields.wrong, critical=name in CRITICAL)
+    known = {same["sku"].casefold() for same in truth["line_items"]}
+    for row in answer["line_items"]:
+        name = row["sku"].strip().casefold()
+        claims.add("attribute" if name in known else "object", name not in rows.wrong)
+    exact = not ((fields.wrong | fields.missing) & CRITICAL & set(truth["fields"]))
+    kind_right = answer["doc_type"] == truth["doc_type"]
+    status_right = body["status"] == "answered"
+    passed = f1 >= PASS_F1 and exact and kind_right and status_right
+    return Judgement(f1, passed, claims, detail={"f1": f1, "anls": fields.similarity})
+
+
+def _kind(rng: random.Random, want: Want) -> str:
+    roll = rng.random()
+    if want.width < 24.5 * 17 or want.height < 20 * 17:
+        return "receipt"
+    if want.height < 25 * 17 or want.width < 34 * 17:
+        return "receipt" if roll < 0.4 else "form" if roll < 0.7 else "log"
+    return "invoice" if roll < 0.45 else "receipt" if roll < 0.65 else "form" if roll < 0.85 else "log"
+
+
+_NEEDS: Final = {"invoice": (34, 25), "form": (27, 20), "log": (27, 12)}
+"""Columns and rows in ems below which the paper cannot be drawn."""
+
+
+def drawn(
+    rng: random.Random, want: Want, kind: str, nonce: str | None = None
+) -> tuple[Document, Canvas, Marks]:
+    """A document of ``kind`` at the wanted size, with its truth and where each value stands."""
+    small = want.width < 24 * 17
+    needs = _NEEDS.get(kind, (15, 11) if small else (22, 20))
+    em = choose_em(rng, want.width, want.height, *needs)
+    rows = want.height / em
+    make = {"form": _form, "log": _log}.get(kind, _bill)
+    document = make(rng, kind, want, rows, want.width / em)
+    document.paper.nonce = want.nonce if nonce is None else nonce
+    state = rng.getrandbits(64)
+    canvas, marks = paint(random.Random(state), document.paper, want.width, want.height, em)
+    return document, canvas, marks
+
+
+def _printed_date(rng: random.Random, day: date) -> str:
+    """Only in ways that cannot be read as another day."""
+    forms = [day.isoformat(), f"{day.day} {MONTHS[day.month - 1]} {day.year}"]
+    if day.day > 12:
+        forms.append(f"{day.day:02}.{day.month:02}.{day.year}")
+    return rng.choice(forms)
+
+
+def _day(rng: random.Random) -> date:
+    return date(rng.randint(2023, 2026), rng.randint(1, 12), rng.randint(1, 28))
+
+
+def _grouped(value: Decimal) -> str:
+    return f"{value:,.2f}"
+
+
+def _swapped(digits: str) -> list[str]:
+    """Misreadings of a number: two digits exchanged, one digit misread."""
+    spots = [
+        k
+        for k in range(len(digits) - 1)
+        if digits[k].isdigit() and digits[k + 1].isdigit() and digits[k] != digits[k + 1]
+    ]
+    out = [
+        digits[:k] + digits[k + 1] + digits[k] + digits[k + 2 :]
+        for k in spots[-2:]
+        if (k > 0 or digits[k + 1] != "0")
+    ]
+    last = max(k for k, d in enumerate(digits) if d.isdigit())
+    table = str.maketrans("0123456789", "8734965120")
+    return [*out, digits[:last] + digits[last].translate(table) + digits[last + 1 :]]
+
+
+def _other_days(day: date) -> list[str]:
+    return [day.replace(day=day.day % 28 + 1).isoformat(), day.replace(year=day.year - 1).isoformat()]
+
+
+def _bill(rng: random.Random, kind: str, want: Want, rows: float, columns: float) -> Document:
+    """An invoice or a receipt whose sums are consistent."""
+    slip = columns < 20
+    code, sign = rng.choice(CURRENCIES)
+    room = int((rows - 12.0) / 2.9) if kind == "receipt" else int((rows - 20.5) / 1.75)
+    count = 0 if slip else min(rng.randint(2, 6), room)
+    if count < 1 and not slip:
+        raise LayoutError(f"{kind} too tall for {rows:.1f} rows")
+    price = (150, 1900) if kind == "receipt" else (300, 60000)
+    goods = rng.sample(SHORT_GOODS if kind == "receipt" else GOODS, max(count, 2))
+    lines, subtotal = [], Decimal(0)
+    printed_rows = []
+    for k in range(count):
+        qty, unit = rng.randint(1, 9), Decimal(rng.randint(*price)) / 100
+        sku = f"{rng.choice('ABCEHKMPTX')}{rng.choice('ACEHKMPT')}{rng.randint(200, 999)}"
+        if any(sku == line["sku"] for line in lines):
+            sku = sku[:2] + str(int(sku[2:]) - 100 - k)
+        subtotal += qty * unit
+        lines.append({"sku": sku, "qty": qty, "unit_price": f"{unit:.2f}", "amount": f"{qty * unit:.2f}"})
+        printed_rows.append(Row(sku, goods[k], qty, _grouped(unit), _grouped(qty * unit)))
+    subtotal = subtotal or Decimal(rng.randint(800, 9900)) / 100
+    tax = (subtotal * rng.choice((7, 19, 20, 21)) / 100).quantize(Decimal("0.01"))
+    vendor = rng.choice(SHORT_VENDORS if kind == "receipt" else VENDORS)
+    day = _day(rng)
+    number = (
+        f"{rng.choice(('INV', 'RE', 'FA'))}-{rng.randint(10000, 99999)}"
+        if kind == "invoice"
+        else f"R-{rng.randint(10000, 99999)}"
+    )
+    fields = {
+        "invoice_id": number,
+        "date": day.isoformat(),
+        "vendor": vendor,
+        "currency": code,
+        "subtotal": f"{subtotal:.2f}",
+        "tax": f"{tax:.2f}",
+        "total": f"{subtotal + tax:.2f}",
+    }
+    money = (lambda v: f"{sign}{_grouped(v)}") if rng.random() < 0.6 else (lambda v: f"{code} {_grouped(v)}")
+    printed = {
+        "invoice_id": number,
+        "date": _printed_date(rng, day),
+        "subtotal": _grouped(subtotal),
+        "tax": _grouped(tax),
+        "total": money(subtotal + tax),
+    }
+    if slip:
+        for name in ("subtotal", "tax"):
+            del fields[name]
+    paper = Paper(kind, PAPER_LABELS[want.lang], vendor, printed, printed_rows)
+    others = [n for n in (SHORT_VENDORS if kind == "receipt" else VENDORS) if n != vendor]
+    wrong = {
+        "invoice_id": _swapped(number),
+        "date": _other_days(day),
+        "vendor": [rng.choice(others)],
+        "currency": [c for c, _ in CURRENCIES if c != code],
+        **{n: _swapped(fields[n]) for n in ("subtotal", "tax", "total") if n in fields},
+    }
+    return Document(paper, fields, lines, {k: wrong[k] for k in fields})
+
+
+def _form(rng: random.Random, kind: str, want: Want, rows: float, columns: float) -> Document:
+    day, code = _day(rng), rng.randint(10000, 99999)
+    given, family = rng.choice(GIVEN), rng.choice(FAMILY)
+    fee = f"{rng.randint(15, 480)}.{rng.choice(('00', '50', '90'))}"
+    plain = {"é": "e", "ö": "o"}
+    mail = (
+        "".join(plain.get(c, c) for c in f"{given[0]}.{family}".lower()) + f"{rng.randint(2, 98)}@example.com"
+    )
+    city, plan = rng.choice(CITIES), rng.choice(PLANS)
+    fields = {
+        "form_id": f"F-{code}",
+        "date": day.isoformat(),
+        "full_name": f"{given} {family}",
+        "email": mail,
+        "phone": f"555-01{rng.randint(10, 99)}",
+        "city": city,
+        "amount": fee,
+        "plan": plan,
+    }
+    optional = ["city", "phone", "email"]
+    while len(fields) > 4 and (rows - 7.4) / (len(fields) - 1) < 2.3 and optional:
+        del fields[optional.pop(0)]
+    printed = {k: v for k, v in fields.items() if k != "plan"} | {"date": _printed_date(rng, day)}
+    paper = Paper(kind, PAPER_LABELS[want.lang], "", printed, plan=plan, plans=PLANS)
+    wrong = {
+        "form_id": _swapped(fields["form_id"]),
+        "date": _other_days(day),
+        "amount": _swapped(fee),
+        "full_name": [f"{given} {rng.choice([f for f in FAMILY if f != family])}"],
+        "email": _swapped(mail),
+        "phone": _swapped(fields.get("phone", "555-0123")),
+        "city": [rng.choice([c for c in CITIES if c != city])],
+        "plan": [p for p in PLANS if p != plan],
+    }
+    return Document(paper, fields, [], {k: wrong[k] for k in fields})
+
+
+def _log(rng: random.Random, kind: str, want: Want, rows: float, columns: float) -> Document:
+    count = max(5, min(int((rows - 4.6) / 1.9), 26))
+    clock = rng.randint(0, 80000)
+    table = []
+    bad = rng.randrange(1, count - 1)
+    for k in range(count):
+        clock += rng.randint(1, 40)
+        when = f"{clock // 3600:02}:{clock // 60 % 60:02}:{clock % 60:02}"
+        level = "ERROR" if k == bad else rng.choice(("INFO", "INFO", "DEBUG", "WARN"))
+        message = rng.choice(
+            ("upstream closed", "cache refreshed", "batch accepted", "lease renewed", "slow reply")
+        )
+        table.append(
+            (
+                when,
+                level,
+                rng.choice(SERVICES),
+                f"E{rng.randint(1000, 9999)}",
+                str(rng.randint(12, 4800)),
+                message,
+            )
+        )
+    names = ("time", "service", "code", "ms")
+    when, _, service, code, took, _ = table[bad]
+    fields = dict(zip(names, (when, service, code, took), strict=True))
+    paper = Paper(kind, PAPER_LABELS[want.lang], "", dict(fields), log=table)
+    near = table[bad - 1]
+    wrong = {
+        "time": [near[0], *_swapped(when)],
+        "service": [s for s in SERVICES if s != service][:2],
+        "code": [c for c in (near[3], *_swapped(code)) if c != code],
+        "ms": _swapped(took),
+    }
+    return Document(paper, fields, [], wrong)
+
+
+def _blinded(
+    rng: random.Random, want: Want, kind: str, document: Document, canvas: Canvas, marks: Marks
+) -> tuple[Document, Canvas, Marks]:
+    """The same paper with one critical field gone: covered, torn off, too small to read, or never printed."""
+    name = rng.choice([n for n in ("invoice_id", "form_id", "date", "time", "code") if n in document.fields])
+    way = rng.choice(
+        ("stain", "tear", "tiny", "absent")
+        if "total" in marks and kind == "invoice"
+        else ("stain", "tiny", "absent")
+    )
+    if way == "stain":
+        stain(rng, canvas, marks[name].box)
+        del marks[name]
+    elif way == "tear":
+        block = [marks[n].box.y0 for n in ("subtotal", "tax", "total") if n in marks]
+        tear(rng, canvas, min(block) - 0.3 * canvas.em)
+        marks = {n: m for n, m in marks.items() if m.box.y1 < min(block)}
+    else:
+        paper = document.paper
+        paper.absent, paper.tiny = (name, "") if way == "absent" else ("", name)
+        canvas = Canvas(want.width, want.height, canvas.em, canvas.theme)
+        repaint = random.Random(rng.getrandbits(64))
+        canvas, marks = paint(repaint, paper, want.width, want.height, canvas.em)
+        marks.pop(name, None)
+    return document, canvas, marks
+
+
+def _among(
+    rng: random.Random, want: Want, kind: str, image: Image.Image
+) -> tuple[list[Image.Image], str, int]:
+    """The image among others of its kind; gives all, the words that say which is meant, and its place."""
+    if want.images == 1:
+        return [image], "", 0
+    place = rng.randrange(want.images)
+    images = []
+    for k in range(want.images):
+        images.append(image if k == place else drawn(rng, want, kind, nonce="")[1].image)
+    return images, f"Use image {place + 1} of {want.images} only. ", place
+
+
+def _evidence(document: Document, marks: Marks, place: int, readable: bool) -> list[dict[str, Any]]:
+    found = [seen("nonce", marks["nonce"], ["nonce"], place)]
+    if not readable:
+        return found
+    for name in document.fields:
+        mark_ = marks.get(name) or marks["total"]
+        found.append(seen(name, mark_, ["answer", "fields", name], place))
+    for k in range(len(document.items)):
+        found.append(seen(f"row{k}", marks[f"row{k}"], ["answer", "line_items", k], place))
+    return found
+
+
+def _plausible(document: Document) -> dict[str, list[Any]]:
+    values: dict[str, list[Any]] = {name: list(wrong) for name, wrong in document.wrong.items()}
+    for k, item in enumerate(document.items):
+        values[f"row{k}"] = [
+            {**item, "unit_price": _swapped(item["unit_price"])[0]}, {**item, "qty": item["qty"] + 1},
+        ]  # fmt: skip
+    return values
+
+
+def _bait(document: Document, answer: Mapping[str, Any], readable: bool) -> dict[str, Any]:
+    """The truth (on an unanswerable item, what a guess could give) with an invented critical value in it."""
+    fields = dict(answer["fields"])
+    name = next(n for n in ("total", "amount", "code") if n in fields)
+    fields[name] = document.wrong[name][-1] if readable else fields[name]
+    return {**answer, "fields": fields}

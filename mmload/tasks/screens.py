@@ -1,0 +1,334 @@
+"""Painters of application windows: a table of records, a settings form, a dialog.
+
+A screen is described first (widgets with roles, labels, states), then painted; every widget knows its
+box. Not aware of goals, answers or scores.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from mmload.tasks.canvas import Box, Canvas, LayoutError, Text, blend
+
+NAV: Final = {
+    "en": ("Home", "Orders", "Invoices", "Customers", "Reports", "Settings"),
+    "de": ("Start", "Aufträge", "Rechnungen", "Kunden", "Berichte", "Einstellungen"),
+    "fr": ("Accueil", "Commandes", "Factures", "Clients", "Rapports", "Réglages"),
+    "es": ("Inicio", "Pedidos", "Facturas", "Clientes", "Informes", "Ajustes"),
+    "pl": ("Start", "Zamówienia", "Faktury", "Klienci", "Raporty", "Ustawienia"),
+    "ru": ("Главная", "Заказы", "Счета", "Клиенты", "Отчёты", "Настройки"),
+}
+_PILLS: Final = {"Open": 0, "Paid": 2, "Late": 3, "Draft": 5, "Held": 1}
+
+
+@dataclass(slots=True)
+class Widget:
+    id: str
+    role: str
+    """button, textbox, combobox, switch, link."""
+    text: str
+    """Its visible label."""
+    box: Box
+    enabled: bool = True
+    row: str = ""
+    """Record of the table row it belongs to."""
+    value: str = ""
+    """Content of a field; on or off of a switch."""
+
+    def plain(self) -> dict[str, Any]:
+        return {**asdict(self), "box": [round(v, 1) for v in self.box]}
+
+
+@dataclass(slots=True)
+class Screen:
+    """A painted window."""
+
+    canvas: Canvas
+    widgets: list[Widget] = field(default_factory=list)
+    labels: dict[str, Text] = field(default_factory=dict)
+    """Where the label of a widget (by its id), a record (``row:ID``) or the nonce stands."""
+    body: Box = Box(0, 0, 0, 0)
+    foot: Box = Box(0, 0, 0, 0)
+
+    def add(self, role: str, text: str, box: Box, label: Text, **state: Any) -> Widget:
+        widget = Widget(f"w{len(self.widgets) + 1}", role, text, box, **state)
+        self.widgets.append(widget)
+        self.labels[widget.id] = label
+        return widget
+
+
+def window(
+    rng: random.Random, canvas: Canvas, lang: str, title: str, nonce: str, nav_at: int, notice: str = ""
+) -> Screen:
+    """Title bar, navigation where there is room, and a status line with the nonce."""
+    c, t, em = canvas, canvas.theme, canvas.em
+    screen = Screen(c)
+    top, foot = 2.0 * em, c.height - 1.9 * em
+    c.rect((0, 0, c.width, top), t.bar)
+    c.rule(0, top, c.width, top)
+    x = 0.7 * em
+    if c.width > 30 * em:
+        for shade in ((237, 106, 94), (245, 191, 79), (98, 197, 84)):
+            c.draw.ellipse((round(x), round(0.7 * em), round(x + 0.62 * em), round(1.32 * em)), fill=shade)
+            x += 1.0 * em
+        x += 0.4 * em
+    c.text(x, 1.0 * em, c.fit(title, c.width - x - em, 1, "bold"), face="bold", fill=t.bar_ink, anchor="lm")
+    left = 0.0
+    if c.width > 44 * em:
+        left = 10 * em
+        c.rect((0, top, left, foot), blend(t.desk, t.bar, 0.5))
+        c.rule(left, top, left, foot)
+        for k, name in enumerate(NAV[lang]):
+            y = top + (1.5 + 2.1 * k) * em
+            if y + 1.5 * em > foot:
+                break
+            if k == nav_at:
+                c.rect((0.4 * em, y - 0.95 * em, left - 0.4 * em, y + 0.95 * em), t.accent, radius=0.3 * em)
+            on_bar = sum(blend(t.desk, t.bar, 0.5)) < 380
+            ink = t.accent_ink if k == nav_at else t.bar_ink if on_bar and sum(t.bar_ink) > 380 else t.ink
+            drawn = c.text(1.0 * em, y, c.fit(name, left - 1.6 * em), fill=ink, anchor="lm")
+            screen.add("link", name, Box(0.4 * em, y - 0.95 * em, left - 0.4 * em, y + 0.95 * em), drawn)
+    c.rect((0, foot, c.width, c.height), t.panel)
+    c.rule(0, foot, c.width, foot)
+    ref = c.text(0.7 * em, foot + 0.97 * em, "Ref", fill=t.muted, anchor="lm", scale=1.05)
+    if nonce:
+        screen.labels["nonce"] = c.text(
+            ref.box.x1 + 0.4 * em, foot + 0.97 * em, nonce, face="bold", anchor="lm", scale=1.1
+        )
+    if c.width > 34 * em:
+        words = rng.choice(("Connected", "Synced 2 min ago", "3 tasks", "v4.2.1"))
+        c.text(c.width - 0.7 * em, foot + 0.97 * em, words, fill=t.muted, anchor="rm")
+    screen.body = Box(left, top, c.width, foot)
+    screen.foot = Box(0, foot, c.width, c.height)
+    return screen
+
+
+def button(
+    screen: Screen,
+    right: float,
+    y: float,
+    text: str,
+    *,
+    strong: bool = False,
+    enabled: bool = True,
+    danger: bool = False,
+    row: str = "",
+) -> Widget:
+    """A button whose right edge is at ``right``, centred on ``y``."""
+    c, t, em = screen.canvas, screen.canvas.theme, screen.canvas.em
+    width = c.measure(text) + 1.3 * em
+    box = Box(right - width, y - 0.85 * em, right, y + 0.85 * em)
+    fill = t.accent if strong else t.panel
+    ink = t.accent_ink if strong else t.danger if danger else t.ink
+    if not enabled:
+        fill, ink = blend(t.panel, t.muted, 0.12), blend(t.panel, t.muted, 0.62)
+    c.rect(box, fill, None if strong and enabled else t.line, radius=0.3 * em)
+    label = c.text(box.centre[0], y, text, fill=ink, anchor="mm")
+    return screen.add("button", text, box, label, enabled=enabled, row=row)
+
+
+@dataclass(slots=True)
+class Record:
+    id: str
+    who: str
+    status: str
+    actions: tuple[str, ...]
+    disabled: tuple[str, ...] = ()
+
+
+def table(screen: Screen, heading: str, records: list[Record], pitch: float = 2.15) -> None:
+    """A heading and one row per record with its action buttons. Raises ``LayoutError`` when too tall."""
+    c, t, em, body = screen.canvas, screen.canvas.theme, screen.canvas.em, screen.body
+    c.text(
+        body.x0 + 1.2 * em,
+        body.y0 + 1.6 * em,
+        c.fit(heading, body.width - 2.4 * em, 1.2, "bold"),
+        scale=1.2,
+        face="bold",
+        anchor="lm",
+    )
+    left, right = body.x0 + 0.8 * em, body.x1 - 0.8 * em
+    y = body.y0 + 3.0 * em
+    need = y + (1.6 + pitch * len(records)) * em
+    if need > body.y1 - 0.3 * em:
+        raise LayoutError(f"{len(records)} rows do not fit")
+    c.rect((left, y, right, need), t.panel, t.line, radius=0.3 * em)
+    c.rect((left, y, right, y + 1.7 * em), blend(t.panel, t.ink, 0.06))
+    acts = max(sum(c.measure(a) + 1.9 * em for a in r.actions) for r in records)
+    columns = [("Record", left + 0.7 * em)]
+    spare = right - acts - left - 8.2 * em
+    if spare > 16 * em:
+        columns.append(("Customer", left + 8.2 * em))
+    if spare > 6 * em:
+        columns.append(("Status", right - acts - 6.2 * em))
+    for name, x in columns:
+        c.text(x, y + 0.85 * em, name, fill=t.muted, anchor="lm")
+    y += 1.7 * em + pitch * em / 2 - 0.05 * em
+    for k, record in enumerate(records):
+        if k:
+            c.rule(left, y - pitch * em / 2, right, y - pitch * em / 2)
+        _row(screen, record, columns, right, y)
+        y += pitch * em
+
+
+def _row(screen: Screen, record: Record, columns: list[tuple[str, float]], right: float, y: float) -> None:
+    c, t, em = screen.canvas, screen.canvas.theme, screen.canvas.em
+    for name, x in columns:
+        if name == "Record":
+            screen.labels[f"row:{record.id}"] = c.text(x, y, record.id, anchor="lm")
+        elif name == "Customer":
+            c.text(x, y, c.fit(record.who, 11 * em), anchor="lm", fill=t.muted)
+        else:
+            shade = t.series[_PILLS[record.status]]
+            width = c.measure(record.status) + 0.9 * em
+            c.rect(
+                (x - 0.45 * em, y - 0.75 * em, x - 0.45 * em + width, y + 0.75 * em),
+                blend(t.panel, shade, 0.22),
+                radius=0.7 * em,
+            )
+            c.text(x, y, record.status, anchor="lm")
+    edge = right - 0.6 * em
+    for action in reversed(record.actions):
+        made = button(
+            screen,
+            edge,
+            y,
+            action,
+            enabled=action not in record.disabled,
+            row=record.id,
+            danger=action in ("Delete", "Refund"),
+        )
+        edge = made.box.x0 - 0.6 * em
+
+
+@dataclass(slots=True)
+class Entry:
+    """One line of a settings form."""
+
+    role: str
+    label: str
+    value: str
+
+
+def settings(
+    screen: Screen, heading: str, entries: list[Entry], buttons: list[tuple[str, bool, bool]]
+) -> None:
+    """A form. ``buttons``: (text, strong, enabled) from left to right."""
+    c, t, em, body = screen.canvas, screen.canvas.theme, screen.canvas.em, screen.body
+    width = min(body.width - 1.0 * em, 40 * em)
+    left = body.x0 + (body.width - width) / 2
+    pitch = min(2.6, (body.height / em - 5.1) / len(entries))
+    if pitch < 1.75:
+        raise LayoutError(f"{len(entries)} entries do not fit")
+    height = (4.9 + pitch * len(entries)) * em
+    top = body.y0 + min(2.0 * em, (body.height - height) / 2)
+    c.rect((left, top, left + width, top + height), t.panel, t.line, radius=0.4 * em)
+    c.text(
+        left + 0.9 * em,
+        top + 1.2 * em,
+        c.fit(heading, width - 1.8 * em, 1.15, "bold"),
+        scale=1.15,
+        face="bold",
+        anchor="lm",
+    )
+    start = left + max(c.measure(e.label) for e in entries) + 1.9 * em
+    y = top + (2.2 + pitch / 2) * em
+    for entry in entries:
+        label = c.text(left + 0.9 * em, y, entry.label, anchor="lm", fill=t.ink)
+        _entry(screen, entry, label, start, left + width - 0.9 * em, y)
+        y += pitch * em
+    edge, y = left + width - 0.9 * em, top + height - 1.45 * em
+    for text, strong, enabled in reversed(buttons):
+        made = button(screen, edge, y, text, strong=strong, enabled=enabled)
+        edge = made.box.x0 - 0.6 * em
+
+
+def _entry(screen: Screen, entry: Entry, label: Text, x0: float, x1: float, y: float) -> None:
+    c, t, em = screen.canvas, screen.canvas.theme, screen.canvas.em
+    if entry.role == "switch":
+        on = entry.value == "on"
+        box = Box(x0, y - 0.55 * em, x0 + 2.1 * em, y + 0.55 * em)
+        c.rect(box, t.accent if on else blend(t.panel, t.muted, 0.45), radius=0.55 * em)
+        knob = box.x1 - 0.55 * em if on else box.x0 + 0.55 * em
+        r = 0.42 * em
+        c.draw.ellipse((round(knob - r), round(y - r), round(knob + r), round(y + r)), fill=(255, 255, 255))
+        c.text(box.x1 + 0.5 * em, y, "On" if on else "Off", fill=t.muted, anchor="lm")
+    else:
+        box = Box(x0, y - 0.8 * em, x1, y + 0.8 * em)
+        c.rect(box, t.field, t.line, radius=0.25 * em)
+        c.text(x0 + 0.5 * em, y, c.fit(entry.value, x1 - x0 - 2.2 * em), anchor="lm")
+        if entry.role == "combobox":
+            tip = x1 - 1.0 * em
+            c.draw.polygon(
+                ((tip - 0.35 * em, y - 0.18 * em), (tip + 0.35 * em, y - 0.18 * em), (tip, y + 0.25 * em)),
+                fill=t.muted,
+            )
+    screen.add(entry.role, entry.label, box, label, value=entry.value)
+
+
+def dialog(screen: Screen, title: str, lines: list[str], buttons: list[tuple[str, bool]]) -> None:
+    """A modal dialog in the middle; what lies under it can no longer be used."""
+    c, t, em, body = screen.canvas, screen.canvas.theme, screen.canvas.em, screen.body
+    for widget in screen.widgets:
+        widget.enabled = False
+    total = sum(c.measure(b) + 1.9 * em for b, _ in buttons) + 0.9 * em
+    width = min(body.width - 0.6 * em, max(total, 22 * em))
+    height = (5.2 + 1.4 * len(lines)) * em
+    if total > width or height > body.height - 0.4 * em:
+        raise LayoutError("dialog does not fit")
+    x, y = body.x0 + (body.width - width) / 2, body.y0 + (body.height - height) / 2
+    box = Box(x, y, x + width, y + height)
+    c.rect(box.grown(0.3 * em), blend(t.desk, (0, 0, 0), 0.35), radius=0.7 * em)
+    c.hide(box.grown(0.3 * em))
+    c.rect(box, t.panel, t.line, radius=0.5 * em)
+    c.text(
+        x + 0.9 * em,
+        y + 1.2 * em,
+        c.fit(title, width - 1.8 * em, 1.1, "bold"),
+        scale=1.1,
+        face="bold",
+        anchor="lm",
+    )
+    for k, line in enumerate(lines):
+        c.text(
+            x + 0.9 * em, y + (2.7 + 1.4 * k) * em, c.fit(line, width - 1.8 * em), anchor="lm", fill=t.muted
+        )
+    edge = box.x1 - 0.9 * em
+    for text, strong in reversed(buttons):
+        made = button(screen, edge, box.y1 - 1.4 * em, text, strong=strong)
+        edge = made.box.x0 - 0.6 * em
+
+
+def toast(screen: Screen, cover: Box, text: str) -> None:
+    """A notification that lies over ``cover``."""
+    c, t, em = screen.canvas, screen.canvas.theme, screen.canvas.em
+    width = max(cover.width + 0.8 * em, c.measure(text) + 1.4 * em)
+    x0 = min(max(0, cover.x0 - 0.4 * em), c.width - width)
+    box = Box(x0, cover.y0 - 0.35 * em, x0 + width, cover.y1 + 0.35 * em)
+    c.hide(box)
+    c.rect(box, blend(t.ink, t.panel, 0.1), radius=0.3 * em)
+    c.text(x0 + 0.6 * em, (box.y0 + box.y1) / 2, text, fill=t.panel, anchor="lm")
+    for widget in screen.widgets:
+        if widget.box.meets(box):
+            widget.enabled = False
+
+
+def busy(screen: Screen) -> Text:
+    """A 'Saving…' overlay in the middle of the window: nothing can be used until it is gone."""
+    c, t, em = screen.canvas, screen.canvas.theme, screen.canvas.em
+    x, y = screen.body.centre
+    box = Box(x - 4.6 * em, y - 1.4 * em, x + 4.6 * em, y + 1.4 * em)
+    c.hide(box)
+    c.rect(box, t.panel, t.accent, radius=0.4 * em, width=max(2, round(em / 8)))
+    c.draw.arc(
+        (round(box.x0 + 0.8 * em), round(y - 0.7 * em), round(box.x0 + 2.2 * em), round(y + 0.7 * em)),
+        30,
+        300,
+        fill=t.accent,
+        width=max(2, round(em / 6)),
+    )
+    for widget in screen.widgets:
+        widget.enabled = False
+    return c.text(box.x0 + 2.8 * em, y, "Saving…", anchor="lm")
