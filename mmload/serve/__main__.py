@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 from mmload.model import InputError, MmloadError
 from mmload.profile import Sim
 from mmload.serve.app import make_app
+from mmload.serve.fault_server import FaultServer, read_fault_config
 from mmload.serve.known import Known
 from mmload.serve.meters import Meters
 from mmload.serve.sim import Pipeline
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mmload.serve", description=__doc__)
-    parser.add_argument("--engine", choices=["sim"], default="sim")
+    parser.add_argument("--engine", choices=["sim", "faults"], default="sim")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 asks the kernel for a free one")
     parser.add_argument("--suite", type=Path, help="folder of the suite that it knows the answers to")
@@ -68,27 +70,44 @@ def read_config(text: str) -> Sim:
 
 
 async def _serve(options: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if options.engine == "faults":
+        await _serve_faults(options, stop)
+    else:
+        await _serve_app(options, stop)
+
+
+async def _serve_app(options: argparse.Namespace, stop: asyncio.Event) -> None:
     config = read_config(options.config)
     known = Known.from_dir(options.suite)
     meters = Meters(config.model)
     app = make_app(Pipeline(config, known, meters), meters, config.max_body_bytes)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await runner.setup()
     try:
         site = web.TCPSite(runner, options.host, options.port, backlog=4096)
         await site.start()
-        _announce(runner.addresses[0], options.ready_file)
+        host, port = runner.addresses[0][:2]
+        _announce({"url": f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"}, options.ready_file)
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-def _announce(address: tuple[object, ...], ready_file: Path | None) -> None:
-    host = f"[{address[0]}]" if ":" in str(address[0]) else str(address[0])
-    line = json.dumps({"url": f"http://{host}:{address[1]}/v1", "pid": os.getpid()}) + "\n"
+async def _serve_faults(options: argparse.Namespace, stop: asyncio.Event) -> None:
+    server = FaultServer(read_fault_config(options.config), Known.from_dir(options.suite).items, options.host)
+    urls = server.start()
+    try:
+        _announce({"url": urls["ok"], "urls": urls}, options.ready_file)
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+def _announce(ready: dict[str, Any], ready_file: Path | None) -> None:
+    line = json.dumps(ready | {"pid": os.getpid()}) + "\n"
     if ready_file is not None:
         partial = ready_file.with_name(ready_file.name + ".tmp")
         partial.write_text(line, encoding="utf-8")

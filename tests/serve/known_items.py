@@ -82,7 +82,7 @@ def item(
             "bait": {"fields": {"total": "99.99", "vendor": "Bea", "code": "13"}},
         },
         evidence=(*(proof if answerable else []), evidence("nonce", 20.0, ["nonce"])),
-        nonce="KQ2ZPA",
+        nonce=f"KQ{index:04d}",
         canaries=(),
     )
 
