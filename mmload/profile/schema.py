@@ -168,9 +168,9 @@ class Arrivals(_Strict):
 
 
 class ImageSize(_Strict):
-    width: Annotated[int, Field(ge=64, le=8192)]
-    """Pixels."""
-    height: Annotated[int, Field(ge=64, le=8192)]
+    width: Annotated[int, Field(ge=256, le=8192)]
+    """Pixels; fewer hold no readable text."""
+    height: Annotated[int, Field(ge=256, le=8192)]
     """Pixels."""
     weight: Weight
     """Share of the items, against the other sizes."""
