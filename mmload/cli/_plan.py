@@ -1,0 +1,115 @@
+"""The plan of a profile without its pictures: schedule, sizes and estimate, for verbs that send nothing.
+
+Not aware of how a plan is shown. Sizes are exact if the suite is in the cache, else guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+
+from mmload import corpus, plugins, schedule
+from mmload.corpus.bodies import streams
+from mmload.corpus.plan import plan as plan_items
+from mmload.profile import Profile
+from mmload.schedule import Schedule
+from mmload.schedule.estimate import Estimate, Sizes, estimate
+
+if TYPE_CHECKING:
+    from mmload.corpus import Suite
+    from mmload.shapes import Shape
+    from mmload.tasks import Task
+
+_BYTES_PER_PIXEL: Final = {"png": 0.10, "jpeg": 0.13, "webp": 0.07}
+"""Of the pictures that the tasks draw: flat colours and text, which PNG likes."""
+_PATCH_PX: Final = 32
+"""Image tokens by the published rule of one token a patch of 32 x 32 pixels."""
+_ANSWER_TOKENS: Final = 90
+_ENVELOPE_BYTES: Final = 1600
+"""System prompt, schema and JSON around the pictures and the prompt."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    profile: Profile
+    shapes: list[Shape]
+    schedule: Schedule
+    sizes: Sizes
+    estimate: Estimate
+    suite: Suite | None
+    """The suite, if it is in the cache already."""
+
+    @property
+    def bursts(self) -> int:
+        """Burst windows outside of warm-up."""
+        pairs = zip(self.profile.phase, self.shapes, strict=True)
+        return sum(len(shape.bursts) * phase.repeats for phase, shape in pairs if not phase.warmup)
+
+
+def load_shapes(profile: Profile, base_dir: Path) -> list[Shape]:
+    """One shape a ``[[phase]]``; raises ``InputError`` for keys that a shape does not like."""
+    kinds = {phase.shape: plugins.get("shapes", phase.shape) for phase in profile.phase}
+    return [cast("Callable[..., Shape]", kinds[phase.shape])(phase, base_dir) for phase in profile.phase]
+
+
+def load_tasks(profile: Profile) -> dict[str, Task]:
+    """The tasks of the mix by name."""
+    return {name: cast("Callable[[], Task]", plugins.get("tasks", name))() for name in profile.mix.tasks}
+
+
+def make_plan(profile: Profile, base_dir: Path, answer_s: float) -> Plan:
+    """Compile a profile. ``answer_s``: assumed seconds an answer, for what closed loops will send."""
+    shapes = load_shapes(profile, base_dir)
+    tasks = load_tasks(profile)
+    suite = cached_suite(profile, tasks)
+    names, strata, sizes = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
+    compiled = schedule.compile(profile, shapes, strata, names)
+    return Plan(profile, shapes, compiled, sizes, estimate(profile, compiled, sizes, answer_s), suite)
+
+
+def cached_suite(profile: Profile, tasks: Mapping[str, Task]) -> Suite | None:
+    """The suite of the profile's mix if it is built, else None."""
+    folder = corpus.location(profile.mix, tasks, corpus.default_cache())
+    return corpus.load(folder) if (folder / "manifest.json").exists() else None
+
+
+def _of_suite(suite: Suite, profile: Profile) -> tuple[list[str], Any, Sizes]:
+    items = suite.items
+    pictures = [sum(4 * ((image.n_bytes + 2) // 3) for image in item.images) for item in items]
+    text = [len(item.system.encode()) + len(item.prompt.encode()) for item in items]
+    sizes = Sizes(
+        request_bytes=np.array(pictures, float) + np.array(text, float) + _ENVELOPE_BYTES / 2,
+        tokens_in=np.array(
+            [i.prompt_tokens + sum(_patches(m.width, m.height) for m in i.images) for i in items], float
+        ),
+        tokens_out=np.array([len(json.dumps(i.truth.get("answer"))) / 3 + 45 for i in items], float),
+        streamed=np.array([streams(i.id, profile.target.streaming) for i in items], bool),
+        answerable=np.array([i.answerable for i in items], bool),
+    )
+    return [item.task for item in items], corpus.strata(suite), sizes
+
+
+def _of_slots(profile: Profile, tasks: Mapping[str, Task]) -> tuple[list[str], Any, Sizes]:
+    slots = plan_items(profile.mix, {name: task.pairs for name, task in tasks.items()})
+    pixels = np.array([s.width * s.height * s.images for s in slots], float)
+    density = np.array([_BYTES_PER_PIXEL[s.format] for s in slots], float)
+    prompt = np.array([s.prompt_tokens for s in slots], float)
+    sizes = Sizes(
+        request_bytes=4 / 3 * pixels * density + 4 * prompt + _ENVELOPE_BYTES,
+        tokens_in=prompt + np.array([_patches(s.width, s.height) * s.images for s in slots], float),
+        tokens_out=np.full(len(slots), float(_ANSWER_TOKENS)),
+        streamed=np.array([streams(s.id, profile.target.streaming) for s in slots], bool),
+        answerable=np.array([s.answerable for s in slots], bool),
+    )
+    strata: dict[tuple[str, str, bool], int] = {}
+    numbers = [strata.setdefault((s.task, s.size, s.answerable), len(strata)) for s in slots]
+    return [s.task for s in slots], np.array(numbers), sizes
+
+
+def _patches(width: int, height: int) -> int:
+    return -(-width // _PATCH_PX) * -(-height // _PATCH_PX)

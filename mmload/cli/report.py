@@ -1,0 +1,24 @@
+"""Render the report of a run folder again, also of one cut short by a kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mmload.cli._options import json_option
+from mmload.model import EXIT_CODES
+
+
+@click.command(epilog="Example: mmload report reports/burst-20260101T120000Z")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@json_option
+def report(run: Path, quiet: bool, as_json: bool) -> int:
+    """Write every file of the folder RUN again from its journals; the exit code is the verdict's."""
+    from mmload.cli.run import show
+    from mmload.launch import finish
+
+    finished = finish(run)
+    show(finished, as_json, quiet)
+    return EXIT_CODES[finished.verdict]
