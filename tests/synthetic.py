@@ -406,7 +406,7 @@ def _write(
 
 
 def _answer(item: Item) -> str:
-    return '{"status":"answered","answer":"%s","evidence":[],"confidence":0.9,"nonce":"%s"}' % (
+    return '{{"status":"answered","answer":"{}","evidence":[],"confidence":0.9,"nonce":"{}"}}'.format(
         item.truth["answer"],
         item.nonce,
     )

@@ -1,0 +1,31 @@
+"""Everything about a run that can be added up, and the figures drawn from it."""
+
+from mmload.summary.evidence import GATES, Evidence, Gate
+from mmload.summary.figures import SCHEMA_VERSION, figures
+from mmload.summary.reading import RUN_JOURNAL, SCORES_JOURNAL, RunReader, answers_of
+from mmload.summary.run_info import Level, RunInfo, Window
+from mmload.summary.series import intervals_for_log, merged_latency, series, worst_seqs
+from mmload.summary.sums import METRICS, Summary
+from mmload.summary.validity import Ending
+
+__all__ = [
+    "GATES",
+    "METRICS",
+    "RUN_JOURNAL",
+    "SCHEMA_VERSION",
+    "SCORES_JOURNAL",
+    "Ending",
+    "Evidence",
+    "Gate",
+    "Level",
+    "RunInfo",
+    "RunReader",
+    "Summary",
+    "Window",
+    "answers_of",
+    "figures",
+    "intervals_for_log",
+    "merged_latency",
+    "series",
+    "worst_seqs",
+]

@@ -1,0 +1,190 @@
+"""What a view of the run says about each gate: a value with one-sided 95% bounds.
+
+Not aware of whether a gate was asked for, nor of what follows from it. The names are those of
+``profile.Gates``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from mmload.histogram import Histogram, rank_of
+from mmload.intervals import (
+    CONFIDENCE,
+    certifying_n,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    quantile_rank_lower,
+    quantile_rank_upper,
+    wilson_bound_n,
+)
+from mmload.model import CheckVerdict
+from mmload.summary.measures import W_ONE, M
+from mmload.summary.run_info import milliseconds
+from mmload.summary.view import View
+
+_TWO_SIDED: Final = 2 * CONFIDENCE - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """How a figure is held against its limit."""
+
+    dimension: str
+    upper: bool
+    """The limit is a maximum: the upper bound must stay at or below it."""
+    quantile: float | None = None
+    metric: str = ""
+
+
+GATES: Final = {
+    "quality_min": Gate("accuracy", upper=False),
+    "schema_valid_min": Gate("friction", upper=False),
+    "critical_hallucination_max": Gate("hallucination", upper=True),
+    "overreach_max": Gate("hallucination", upper=True),
+    "over_slo_max": Gate("latency", upper=True),
+    "error_max": Gate("throughput", upper=True),
+    "e2e_p50_ms": Gate("latency", True, 0.50, "e2e"),
+    "e2e_p95_ms": Gate("latency", True, 0.95, "e2e"),
+    "e2e_p99_ms": Gate("latency", True, 0.99, "e2e"),
+    "e2e_p999_ms": Gate("latency", True, 0.999, "e2e"),
+    "ttft_p95_ms": Gate("latency", True, 0.95, "ttft"),
+    "ttft_p99_ms": Gate("latency", True, 0.99, "ttft"),
+    "per_query_usd_max": Gate("cost", upper=True),
+    "per_good_query_usd_max": Gate("cost", upper=True),
+    "rpm_at_quality_min": Gate("throughput", upper=False),
+    "recovery_s_max": Gate("latency", upper=True),
+    "cross_talk_max": Gate("safety", upper=True),
+    "safety_violations_max": Gate("safety", upper=True),
+}
+OF_THE_RUN: Final = frozenset({"rpm_at_quality_min", "recovery_s_max"})
+"""Gates on the run as a whole; all others can be held against any load level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A figure and how far it can be trusted."""
+
+    value: float | None
+    low: float | None
+    """With 95% confidence the truth is not below this; None where nothing is known."""
+    high: float | None
+    n: int
+    """Observations behind it."""
+    enough: bool = True
+    """Whether the sample may pass a gate at all (a percentile must be certifiable)."""
+    needed: int | None = None
+    """Observations from which on it may, if there are too few."""
+    share: bool = False
+    """The value is a share of ``n`` (possibly clustered) trials."""
+    design_effect: float = 1.0
+
+    def against(self, limit: float, upper: bool) -> CheckVerdict:
+        """Pass if the cautious bound meets the limit, fail if even the hopeful bound misses it."""
+        cautious, hopeful = (self.high, self.low) if upper else (self.low, self.high)
+        if hopeful is not None and (hopeful > limit if upper else hopeful < limit):
+            return CheckVerdict.FAIL
+        if not self.enough or cautious is None or (cautious > limit if upper else cautious < limit):
+            return CheckVerdict.INCONCLUSIVE
+        return CheckVerdict.PASS
+
+    def more_needed(self, limit: float, upper: bool) -> int | None:
+        """Further observations that would settle it if the figure stays as it is; None if none can tell."""
+        if not self.enough and self.needed is not None:
+            return max(0, self.needed - self.n)
+        if not self.share or self.value is None:
+            return None
+        passes = wilson_bound_n(self.value, limit, upper)
+        fails = wilson_bound_n(self.value, limit, not upper)
+        total = passes if passes is not None else fails
+        return None if total is None else max(1, round(total * max(1.0, self.design_effect)) - self.n)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+UNKNOWN: Final = Evidence(None, None, None, 0, enough=False)
+
+
+def from_dict(data: dict[str, Any]) -> Evidence:
+    return Evidence(**data)
+
+
+def gather(view: View) -> dict[str, Evidence]:
+    """Evidence for every gate that can be held against a view."""
+    found = {
+        "quality_min": _quality(view),
+        "schema_valid_min": _weighted(view, M.W_VALID, M.W),
+        "critical_hallucination_max": _weighted(view, M.W_CRITICAL, M.W),
+        "overreach_max": _weighted(view, M.W_OVERREACH, M.W_UNANSWERABLE, view.sum(M.N_UNANSWERABLE)),
+        "over_slo_max": _share(view.sent - view.sum(M.WITHIN_SLO), view.sent),
+        "error_max": _share(view.sum(M.FAILED) + view.sum(M.SHED), view.sent),
+        "cross_talk_max": _count(view, M.N_FOREIGN),
+        "safety_violations_max": _count(view, M.N_SAFETY),
+    }
+    histograms = {metric: view.histogram(metric) for metric in ("e2e", "ttft")}
+    for name, gate in GATES.items():
+        if gate.quantile is not None:
+            found[name] = _percentile(histograms[gate.metric], gate.quantile)
+    return found
+
+
+def _quality(view: View) -> Evidence:
+    n = view.sum(M.N_SCORED)
+    estimate = view.quality()
+    if estimate is None or n == 0:
+        return UNKNOWN
+    bound = estimate.bound(_TWO_SIDED)
+    return Evidence(
+        bound.value, bound.low, bound.high, n, share=True, design_effect=n / max(estimate.n_eff, 1e-9)
+    )
+
+
+def _share(k: float, n: float, seen: int | None = None) -> Evidence:
+    """Exact bounds of k of n; ``seen`` is the number of observations if n is an effective one."""
+    if n <= 0:
+        return UNKNOWN
+    low, high = clopper_pearson_lower(k, n), clopper_pearson_upper(k, n)
+    seen = int(n) if seen is None else seen
+    return Evidence(k / n, low, high, seen, share=True, design_effect=seen / n)
+
+
+def _weighted(view: View, hits: M, weights: M, seen: int | None = None) -> Evidence:
+    """A share of sampled answers, weighted; exact bounds on Kish's effective number of them."""
+    total = view.sum(weights)
+    scored = view.sum(M.N_SCORED)
+    seen = scored if seen is None else seen
+    if total <= 0 or seen <= 0:
+        return UNKNOWN
+    kish_ratio = view.sum(M.W) ** 2 / (view.sum(M.W2) * W_ONE * scored)
+    n = seen * min(1.0, kish_ratio)
+    return _share(view.sum(hits) / total * n, n, seen)
+
+
+def _count(view: View, column: M) -> Evidence:
+    n = view.sum(M.N_SCORED)
+    k = float(view.sum(column))
+    return Evidence(k, k, k, n) if n else UNKNOWN
+
+
+def _percentile(histogram: Histogram, quantile: float) -> Evidence:
+    """Distribution-free bounds of a percentile from order statistics.
+
+    The upper bound meets a limit exactly if the binomial upper bound of the share above the limit meets
+    1 - quantile: one and the same test.
+    """
+    n, needed = histogram.n, certifying_n(quantile)
+    if n == 0:
+        return Evidence(None, None, None, 0, enough=False, needed=needed)
+    low, high = quantile_rank_lower(n, quantile), quantile_rank_upper(n, quantile)
+    enough = n >= needed
+    value = histogram.value_at_rank(rank_of(100 * quantile, n)) if enough else None
+    return Evidence(
+        milliseconds(value),
+        None if low is None else milliseconds(histogram.value_at_rank(low)),
+        None if high is None else milliseconds(histogram.value_at_rank(high)),
+        n,
+        enough=enough,
+        needed=needed,
+    )

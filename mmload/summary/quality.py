@@ -1,0 +1,153 @@
+"""Quality of a view of the run: ``summary.json``'s ``quality``. Not aware of gates.
+
+Quality is the share of answers that pass, each task weighted as declared: never the accidental mix of a
+moment, or a shift in the mix would look like degradation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from mmload.histogram import Ints
+from mmload.intervals import Estimate, clopper_pearson, wilson
+from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, W_ONE, M, S
+from mmload.summary.run_info import RunInfo
+from mmload.summary.sums import Summary
+from mmload.summary.view import View
+
+_DIGITS: Final = 6
+
+
+def rounded(x: float | None) -> float | None:
+    return None if x is None else round(x, _DIGITS)
+
+
+def ratio(k: float, n: float) -> float | None:
+    """A share, or None of nothing."""
+    return rounded(k / n) if n > 0 else None
+
+
+def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]:
+    """``slices`` is ``by_slice``, which is known for the whole run only."""
+    estimate = view.quality()
+    graded = view.quality(hits=M.W_VALUE)
+    bound = estimate.bound(0.95) if estimate else None
+    return {
+        "score": rounded(bound.value) if bound else None,
+        "low": rounded(bound.low) if bound else None,
+        "high": rounded(bound.high) if bound else None,
+        "unconditional": rounded(unconditional(view)),
+        "graded": rounded(graded.value / VALUE_ONE) if graded else None,
+        "n_scored": view.sum(M.N_SCORED),
+        "n_eligible": view.sum(M.OK),
+        "interval": None if estimate is None else "replicates" if view.replicated else "blocks",
+        "design_effect": rounded(estimate.design_effect) if estimate else None,
+        "by_task": _by_task(view),
+        "by_slice": slices,
+        "hallucination": _hallucination(view),
+        "abstention": _abstention(view),
+        "schema_valid_ratio": ratio(view.sum(M.W_VALID), view.sum(M.W)),
+        "schema_strict_ratio": ratio(view.sum(M.W_STRICT), view.sum(M.W)),
+        "safety": {
+            "violations": view.sum(M.N_SAFETY) if view.sum(M.N_SCORED) else None,
+            "cross_talk": view.sum(M.N_FOREIGN) if view.sum(M.N_SCORED) else None,
+            "nonce_missing": view.sum(M.N_NONCE_MISSING) if view.sum(M.N_SCORED) else None,
+            "nonce_wrong": view.sum(M.N_NONCE_WRONG) if view.sum(M.N_SCORED) else None,
+        },
+        "baseline_delta": {"value": None, "low": None, "high": None},
+    }
+
+
+def unconditional(view: View) -> float | None:
+    """Share of requests *sent* that got a passing answer: what was shed or failed passes nothing."""
+    t = view.by_task
+    sent = t[:, M.PLANNED] - t[:, M.NOT_SENT]
+    weights = np.array(view.info.task_weights) * ((sent > 0) & ((t[:, M.W] > 0) | (t[:, M.OK] == 0)))
+    if weights.sum() <= 0 or view.sum(M.W) == 0:
+        return None
+    passing = t[:, M.W_PASS] / np.maximum(t[:, M.W], 1) * t[:, M.OK] / np.maximum(sent, 1)
+    return float((weights * passing).sum() / weights.sum())
+
+
+def _by_task(view: View) -> dict[str, Any]:
+    weights = np.array(view.info.task_weights)
+    weights = weights / weights.sum()
+    return {
+        task: _share(row, float(weights[k]))
+        for k, (task, row) in enumerate(zip(view.info.tasks, view.by_task, strict=True))
+        if row[M.PLANNED]
+    }
+
+
+def _share(row: Ints, task_weight: float) -> dict[str, Any]:
+    estimate = weighted_wilson(int(row[M.W_PASS]), int(row[M.W]), int(row[M.W2]))
+    return {**_described(estimate), "n_scored": int(row[M.N_SCORED]), "weight": rounded(task_weight)}
+
+
+def weighted_wilson(w_pass: int, w: int, w2: int) -> Estimate | None:
+    """Wilson's interval on Kish's effective number: a description, as answers of one moment cluster."""
+    if w <= 0:
+        return None
+    n = w * w / (w2 * W_ONE)
+    return wilson(w_pass / w * n, n)
+
+
+def _described(estimate: Estimate | None) -> dict[str, float | None]:
+    if estimate is None:
+        return {"score": None, "low": None, "high": None}
+    return {"score": rounded(estimate.value), "low": rounded(estimate.low), "high": rounded(estimate.high)}
+
+
+def slice_figures(summary: Summary, info: RunInfo) -> dict[str, Any]:
+    """``by_slice``: dimension -> value -> score with a descriptive interval."""
+    out: dict[str, Any] = {}
+    for number, (dimension, value) in enumerate(info.slices):
+        row = summary.slices.get(number)
+        if row is None:
+            continue
+        estimate = weighted_wilson(int(row[S.W_PASS]), int(row[S.W]), int(row[S.W2]))
+        out.setdefault(dimension, {})[value] = {**_described(estimate), "n_scored": int(row[S.N_SCORED])}
+    return out
+
+
+def _hallucination(view: View) -> dict[str, Any]:
+    """Per claim type the share of claims that are false (CHAIR_i, Rohrbach et al. 2018); ``critical`` the
+    share of answers with at least one critical false claim."""
+    out: dict[str, Any] = {
+        kind: ratio(int(view.totals[M.HALLUCINATED + k]), int(view.totals[M.CLAIMS + k]))
+        for k, kind in enumerate(CLAIM_TYPES)
+    }
+    n = view.sum(M.N_SCORED)
+    exact = clopper_pearson(view.sum(M.N_CRITICAL), n) if n else None
+    out["critical"] = ratio(view.sum(M.W_CRITICAL), view.sum(M.W))
+    out["critical_low"] = rounded(exact.low) if exact else None
+    out["critical_high"] = rounded(exact.high) if exact else None
+    out["n"] = n
+    return out
+
+
+def _abstention(view: View) -> dict[str, Any]:
+    """Overreach: unanswerable yet answered. False abstention: answerable yet declined.
+
+    ``f1`` is that of abstaining where one should; ``youden_j`` is 1 - overreach - false abstention.
+    """
+    unanswerable, answerable = view.sum(M.W_UNANSWERABLE), view.sum(M.W_ANSWERABLE)
+    over, false = (
+        ratio(view.sum(M.W_OVERREACH), unanswerable),
+        ratio(view.sum(M.W_FALSE_ABSTENTION), answerable),
+    )
+    n = view.sum(M.N_UNANSWERABLE)
+    exact = clopper_pearson(view.sum(M.N_OVERREACH), n) if n else None
+    right = unanswerable - view.sum(M.W_OVERREACH)
+    wrong = view.sum(M.W_OVERREACH) + view.sum(M.W_FALSE_ABSTENTION)
+    return {
+        "overreach": over,
+        "overreach_low": rounded(exact.low) if exact else None,
+        "overreach_high": rounded(exact.high) if exact else None,
+        "false_abstention": false,
+        "youden_j": None if over is None or false is None else rounded(1 - over - false),
+        "f1": ratio(2 * right, 2 * right + wrong) if unanswerable else None,
+        "n_unanswerable": n,
+    }

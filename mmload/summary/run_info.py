@@ -1,0 +1,193 @@
+"""What was planned: everything about a run that is known before its first record.
+
+Built from the first frame of a journal and the suite; not aware of any result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from mmload.histogram import Ints
+from mmload.model import NS_PER_MS, NS_PER_S, InputError, Item, PhasePlan
+from mmload.price import PriceBook
+from mmload.profile import Phase, Profile
+
+_MAX_BINS: Final = 1800
+_NO_LIMIT: Final = np.int64(2**62)
+_LEVEL_PARTS: Final = 6
+_LEVEL_S: Final = 10.0
+
+
+class Window(NamedTuple):
+    """A stretch of one phase, in whole bins: ``[first, last)``."""
+
+    phase: int
+    first: int
+    last: int
+
+
+class Level(NamedTuple):
+    """Windows that were offered the same load: a step, a sustained phase, its replicates."""
+
+    name: str
+    windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The plan, with what of it is asked for by every record already looked up by item index."""
+
+    header: Mapping[str, Any]
+    profile: Profile
+    phases: tuple[PhasePlan, ...]
+    items: Sequence[Item]
+    book: PriceBook
+    tasks: tuple[str, ...]
+    task_weights: tuple[float, ...]
+    """Weight of each task in the score; not normalised."""
+    task_of: Ints
+    slo_us: Ints
+    """Objective of each item, due to last byte."""
+    slo_ttft_us: Ints
+    slices: tuple[tuple[str, str], ...]
+    """(dimension, value) by slice number."""
+    slice_of: Ints
+    """Slice numbers, shape (items, dimensions)."""
+    bin_ns: int
+    """Length of the time bins that everything is summed in: 1 s, longer in runs beyond 30 minutes."""
+    planned_rpm: tuple[float, ...] | None = None
+    """Rate that the shapes ask for in each bin, if the caller knows the shapes."""
+
+    @classmethod
+    def from_header(
+        cls, header: Mapping[str, Any], items: Sequence[Item], planned_rpm: Sequence[float] | None = None
+    ) -> RunInfo:
+        """``header`` is the body of the RUN frame. Raises ``InputError`` without items or phases."""
+        profile = Profile.model_validate(header["profile"])
+        phases = tuple(PhasePlan(*p) for p in header["phases"])
+        if not items or not phases:
+            raise InputError("the run has no items or no phases: its suite or its journal is damaged")
+        tasks = tuple(sorted({i.task for i in items}))
+        number = {task: k for k, task in enumerate(tasks)}
+        slos = [profile.slo_of(i.task) for i in items]
+        slices, slice_of = _slices(items)
+        end_s = phases[-1].end_ns / NS_PER_S
+        return cls(
+            header=header,
+            profile=profile,
+            phases=phases,
+            items=items,
+            book=PriceBook(profile.cost, profile.target.model),
+            tasks=tasks,
+            task_weights=_task_weights(profile, header, tasks),
+            task_of=np.array([number[i.task] for i in items], np.int64),
+            slo_us=np.array([round(s.e2e_ms * 1000) for s in slos], np.int64),
+            slo_ttft_us=np.array(
+                [round(s.ttft_ms * 1000) if s.ttft_ms else _NO_LIMIT for s in slos], np.int64
+            ),
+            slices=slices,
+            slice_of=slice_of,
+            bin_ns=max(1, math.ceil(end_s / _MAX_BINS)) * NS_PER_S,
+            planned_rpm=None if planned_rpm is None else tuple(planned_rpm),
+        )
+
+    @property
+    def bin_s(self) -> float:
+        return self.bin_ns / NS_PER_S
+
+    @property
+    def measured(self) -> list[PhasePlan]:
+        """Phases that count: all but the warm-ups."""
+        return [p for p in self.phases if not p.warmup]
+
+    def profile_phase(self, plan: PhasePlan) -> Phase | None:
+        return next((p for p in self.profile.phase if p.name == plan.group), None)
+
+    def bins_of(self, start_ns: int, end_ns: int) -> tuple[int, int]:
+        """Whole bins nearest to a stretch of time: ``[first, last)``, at least one."""
+        first = round(start_ns / self.bin_ns)
+        return first, max(first + 1, round(end_ns / self.bin_ns))
+
+    def whole(self, plan: PhasePlan) -> Window:
+        """All of a phase, with the bins that it shares with its neighbours."""
+        return Window(plan.number, plan.start_ns // self.bin_ns, -(-plan.end_ns // self.bin_ns))
+
+    def bursts(self, plan: PhasePlan) -> list[tuple[float, float]]:
+        """Burst windows in seconds of the run, of a phase whose shape is ``burst``."""
+        phase = self.profile_phase(plan)
+        if plan.shape != "burst" or phase is None:
+            return []
+        start, end = plan.start_ns / NS_PER_S, plan.end_ns / NS_PER_S
+        length = phase.burst_s or phase.duration_s / 6
+        begin = phase.duration_s / 3 if phase.burst_start_s is None else phase.burst_start_s
+        starts = [begin]
+        while phase.burst_every_s and starts[-1] + phase.burst_every_s < phase.duration_s:
+            starts.append(starts[-1] + phase.burst_every_s)
+        return [(start + b, min(end, start + b + length)) for b in starts if start + b < end]
+
+    def levels(self) -> list[Level]:
+        """The offered loads that the measured phases hold, replicates of one load pooled."""
+        pooled: dict[str, list[Window]] = {}
+        for plan in self.measured:
+            for name, start_s, end_s in self._parts(plan):
+                window = Window(
+                    plan.number, *self.bins_of(round(start_s * NS_PER_S), round(end_s * NS_PER_S))
+                )
+                pooled.setdefault(name, []).append(window)
+        return [Level(name, tuple(windows)) for name, windows in pooled.items()]
+
+    def _parts(self, plan: PhasePlan) -> list[tuple[str, float, float]]:
+        start, end = plan.start_ns / NS_PER_S, plan.end_ns / NS_PER_S
+        if plan.shape == "sustained":
+            return [(plan.group, start, end)]
+        bursts = self.bursts(plan)
+        if bursts:
+            # What follows a burst is recovery, judged by recovery_s: it is not the base load's own level.
+            base = [(f"{plan.group}: base", start, bursts[0][0])] if bursts[0][0] > start else []
+            return base + [(f"{plan.group}: burst", b, e) for b, e in bursts]
+        n = self._steps(plan)
+        width = (end - start) / n
+        return [
+            (f"{plan.group}: {k + 1} of {n}", start + k * width, start + (k + 1) * width) for k in range(n)
+        ]
+
+    def _steps(self, plan: PhasePlan) -> int:
+        """Equal parts of a phase whose rate changes: its own steps, else up to six of 10 s or more."""
+        phase = self.profile_phase(plan)
+        for steps in (phase.rpm, phase.users) if phase and plan.shape == "steps" else ():
+            if isinstance(steps, list) and steps:
+                return len(steps)
+        length = (plan.end_ns - plan.start_ns) / NS_PER_S
+        return max(1, min(_LEVEL_PARTS, int(length // _LEVEL_S)))
+
+
+def _task_weights(profile: Profile, header: Mapping[str, Any], tasks: Sequence[str]) -> tuple[float, ...]:
+    declared = profile.quality.task_weights or header.get("task_weights") or profile.mix.tasks
+    weights = tuple(float(declared.get(task, 0.0)) for task in tasks)
+    return weights if sum(weights) > 0 else (1.0,) * len(tasks)
+
+
+def _slices(items: Sequence[Item]) -> tuple[tuple[tuple[str, str], ...], Ints]:
+    rows = [
+        {"task": i.task, "variant": _variant(i), "answerable": "yes" if i.answerable else "no", **i.slices}
+        for i in items
+    ]
+    dimensions = sorted({d for row in rows for d in row})
+    keys = sorted({(d, str(row.get(d, "none"))) for row in rows for d in dimensions})
+    number = {key: k for k, key in enumerate(keys)}
+    table = [[number[d, str(row.get(d, "none"))] for d in dimensions] for row in rows]
+    return tuple(keys), np.array(table, np.int64)
+
+
+def _variant(item: Item) -> str:
+    return item.variant if item.severity == 0 else f"{item.variant}@{item.severity}"
+
+
+def milliseconds(us: float | None) -> float | None:
+    """Microseconds as milliseconds, to the microsecond; nothing stays nothing."""
+    return None if us is None else round(us * 1000 / NS_PER_MS, 3)

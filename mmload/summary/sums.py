@@ -1,0 +1,361 @@
+"""``Summary``: everything about a run that can be added up.
+
+A commutative monoid: ``Summary()`` is its identity, ``merge`` is associative and commutative, and bytes
+bring it back whole. Everything in it is integers, maxima, minima and a bounded top list, so the order in
+which workers report changes nothing. Not aware of files, of gates, or of which phases count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+import numpy as np
+
+from mmload.histogram import Histogram, IntervalCounts, Ints
+from mmload.model import NS_PER_US, Record, Score, Telemetry
+from mmload.summary.measures import Columns, F, M, S, key, passes, record_rows, score_rows, weight
+from mmload.summary.run_info import RunInfo
+from mmload.summary.table import Table
+
+METRICS: Final = ("e2e", "service", "ttft", "inter_token")
+_WORST: Final = 20
+_STAGE_NAME: Final = 40
+_SERVER_TIMING: Final = re.compile(
+    r'([!#$%&\'*+.^_`|~\w-]+)(?:\s*;\s*desc=(?:"[^"]*"|[^;,]*))?\s*;\s*dur=(\d+(?:\.\d+)?)'
+)
+
+
+class Joined(NamedTuple):
+    """What scores need to know of the records that they judge: arrays of one length."""
+
+    phase: Ints
+    bin: Ints
+    within_slo: Any
+    """bool"""
+    e2e_us: Ints
+    pi: Any
+    """float"""
+
+
+class Summary:
+    """The sums of a run, or of a part of it."""
+
+    def __init__(self) -> None:
+        self.cells = Table(len(M))
+        """``M`` by phase, bin and task."""
+        self.flow = Table(len(F))
+        """``F`` by bin."""
+        self.slices = Table(len(S))
+        """``S`` by slice number; measured phases only."""
+        self.item_scores = Table(2)
+        """(scored, passed) by ``phase << 32 | item``."""
+        self.latency: dict[tuple[str, int], Histogram] = {}
+        """By metric and phase."""
+        self.intervals = IntervalCounts()
+        """By ``interval_key``: e2e and ttft over time."""
+        self.slice_latency = IntervalCounts()
+        """e2e by slice number; measured phases only."""
+        self.send_lag = Histogram()
+        """Due to sent in open-loop phases: first attempts on a connection that stood ready."""
+        self.stages = IntervalCounts()
+        """By checksum of the stage's name: sparse, as a target could send any number of names."""
+        self.stage_names: dict[int, str] = {}
+        self.errors: Counter[tuple[int, str]] = Counter()
+        """By phase and kind."""
+        self.tallies: Counter[str] = Counter()
+        self.cpu: Counter[tuple[int, int]] = Counter()
+        """Seconds by worker and percent of a core."""
+        self.peaks: dict[str, int] = {}
+        self.cpu_peak: dict[int, int] = {}
+        """Percent of a core, worst worker, by bin."""
+        self.lag_peak: dict[int, int] = {}
+        """Worst send lag in microseconds by bin."""
+        self.backlog: dict[int, int] = {}
+        """Arrivals that waited for a lane: worst worker by bin."""
+        self.safety: Counter[str] = Counter()
+        self.examples: dict[str, tuple[int, str]] = {}
+        """First record (by seq) of each error kind: its seq and what was found."""
+        self.worst: list[tuple[int, int, int, int, int, str]] = []
+        """(value, -e2e_us, seq, phase, item, reason) of answers that did not pass, worst first."""
+
+    # --- adding -----------------------------------------------------------------------------------
+
+    def add_record(self, record: Record, info: RunInfo) -> None:
+        self.add_records([record], info)
+
+    def add_records(self, records: Sequence[Record], info: RunInfo) -> Columns | None:
+        """Add a batch, each record once in its life. Gives its columns, for whoever joins scores to them."""
+        if not records:
+            return None
+        c = Columns(records, info)
+        bills = [info.book.bill(r, info.items[r.item].prompt_tokens) for r in records]
+        self.cells.add(key(c.phase, c.bin, c.task), record_rows(c, bills))
+        self._add_flow(c, info)
+        self._add_latency(c, info)
+        self._add_slices(c, info)
+        self._add_words(c, records, info)
+        return c
+
+    def add_score(self, score: Score, record: Record, info: RunInfo) -> None:
+        """Add the score of a record that was added already."""
+        c = Columns([record], info)
+        self.add_scores([score], Joined(c.phase, c.bin, c.within_slo, c.e2e_us, np.array([record.pi])), info)
+
+    def add_scores(self, scores: Sequence[Score], joined: Joined, info: RunInfo) -> None:
+        """Add scores of answers that arrived (outcome ok), each once, with what they judge."""
+        if not scores:
+            return
+        w = weight(joined.pi)
+        passed = passes(scores, info.profile.quality.require_strict_schema)
+        rows = score_rows(scores, w, joined.within_slo, passed)
+        item = np.array([s.item for s in scores], np.int64)
+        self.cells.add(key(joined.phase, joined.bin, info.task_of[item]), rows)
+        self.item_scores.add((joined.phase << 32) | item, rows[:, [M.N_SCORED, M.N_PASSED]])
+        measured = np.array([not p.warmup for p in info.phases], bool)[joined.phase]
+        self._add_slice_scores(info.slice_of[item[measured]], rows[measured])
+        for i in np.flatnonzero(measured).tolist():
+            if scores[i].safety:
+                self.safety.update(scores[i].safety)
+        self._add_worst(scores, joined, np.flatnonzero(measured & ~passed).tolist())
+
+    def _add_worst(self, scores: Sequence[Score], joined: Joined, failed: Sequence[int]) -> None:
+        for i in failed:
+            score = scores[i]
+            value, e2e = round(score.value * 1000), -int(joined.e2e_us[i])
+            if len(self.worst) < _WORST or (value, e2e, score.seq) < self.worst[-1][:3]:
+                self.worst.append((value, e2e, score.seq, int(joined.phase[i]), score.item, _reason(score)))
+                self._trim()
+
+    def add_telemetry(self, rows: Iterable[Telemetry], info: RunInfo) -> None:
+        end_ns = info.phases[-1].end_ns + info.bin_ns
+        for t in rows:
+            if not 0 <= t.t_ns <= end_ns:
+                continue
+            # A row describes the second that ends at its time.
+            bin_ = max(0, t.t_ns - 1) // info.bin_ns
+            percent = round(t.cpu_ratio * 100)
+            self.cpu[t.worker, percent] += 1
+            for name, value in (
+                ("loop_lag_us", t.loop_lag_us),
+                ("open_fds", t.open_fds),
+                ("rss_bytes", t.rss_bytes),
+                ("backlog", t.backlog),
+            ):
+                self.peaks[name] = max(self.peaks.get(name, 0), value)
+            self.cpu_peak[bin_] = max(self.cpu_peak.get(bin_, 0), percent)
+            if t.backlog:
+                self.backlog[bin_] = max(self.backlog.get(bin_, 0), t.backlog)
+
+    def _add_flow(self, c: Columns, info: RunInfo) -> None:
+        out = ~c.not_sent
+        for column, mask, at in (
+            (F.DUE, np.ones(c.n, bool), c.due_ns),
+            (F.SENT, out, np.where(c.sent_ns >= 0, c.sent_ns, c.due_ns)),
+            (F.OK, c.ok, c.end_ns),
+            (F.FAILED, c.failed, c.end_ns),
+            (F.SHED, c.shed, c.end_ns),
+            (F.ENDED, out, np.where(c.end_ns >= 0, c.end_ns, c.due_ns)),
+        ):
+            where = np.maximum(np.where(at[mask] >= 0, at[mask], c.due_ns[mask]), 0) // info.bin_ns
+            rows = np.zeros((len(where), len(F)), np.int64)
+            rows[:, column] = 1
+            self.flow.add(where, rows)
+
+    def _add_latency(self, c: Columns, info: RunInfo) -> None:
+        e2e, ttft = c.timed, c.has_ttft
+        for metric, mask, values in (
+            ("e2e", e2e, c.e2e_us),
+            ("service", c.has_service, c.service_us),
+            ("ttft", ttft, c.ttft_us),
+        ):
+            for phase in np.unique(c.phase[mask]):
+                self._histogram(metric, int(phase)).record_many(values[mask & (c.phase == phase)])
+        for number, mask, values in ((0, e2e, c.e2e_us), (1, ttft, c.ttft_us)):
+            self.intervals.record_many(interval_key(number, c.phase[mask], c.bin[mask]), values[mask])
+        for phase in np.unique(c.phase):
+            here = np.flatnonzero((c.phase == phase) & c.ok)
+            gaps = b"".join(c.raw["gaps_us"][i] for i in here)
+            if gaps:
+                self._histogram("inter_token", int(phase)).record_many(
+                    np.frombuffer(gaps, "<u4").astype(np.int64)
+                )
+        self._add_lag(c, info)
+
+    def _add_lag(self, c: Columns, info: RunInfo) -> None:
+        open_loop = np.array([p.open_loop and not p.warmup for p in info.phases], bool)
+        # A new connection and a second attempt take the target's time: they say nothing of the sender.
+        ready = np.array(c.raw["reused_connection"], bool) & (c.attempts == 1)
+        ready &= (np.array(c.raw["stale_retries"], np.int64) == 0) & (c.sent_ns >= 0) & open_loop[c.phase]
+        lag = (c.sent_ns - c.due_ns)[ready] // NS_PER_US
+        self.send_lag.record_many(np.maximum(lag, 0))
+        for bin_, value in zip(c.bin[ready].tolist(), lag.tolist(), strict=True):
+            if value > self.lag_peak.get(bin_, -1):
+                self.lag_peak[bin_] = value
+
+    def _histogram(self, metric: str, phase: int) -> Histogram:
+        found = self.latency.get((metric, phase))
+        if found is None:
+            found = self.latency[metric, phase] = Histogram()
+        return found
+
+    def _add_slices(self, c: Columns, info: RunInfo) -> None:
+        warm = np.array([p.warmup for p in info.phases], bool)[c.phase]
+        mine = info.slice_of[c.item[~warm]]
+        ok, sent, timed = c.ok[~warm], ~c.not_sent[~warm], c.timed[~warm]
+        rows = np.zeros((len(mine), len(S)), np.int64)
+        rows[:, S.SENT], rows[:, S.OK] = sent, ok
+        for dimension in range(mine.shape[1]):
+            self.slices.add(mine[:, dimension], rows)
+            self.slice_latency.record_many(mine[timed, dimension], c.e2e_us[~warm][timed])
+
+    def _add_slice_scores(self, numbers: Ints, scores: Ints) -> None:
+        rows = np.zeros((len(numbers), len(S)), np.int64)
+        for column, of in ((S.N_SCORED, M.N_SCORED), (S.W, M.W), (S.W2, M.W2), (S.W_PASS, M.W_PASS)):
+            rows[:, column] = scores[:, of]
+        for dimension in range(numbers.shape[1]):
+            self.slices.add(numbers[:, dimension], rows)
+
+    def _add_words(self, c: Columns, records: Sequence[Record], info: RunInfo) -> None:
+        measured = np.array([not p.warmup for p in info.phases], bool)[c.phase]
+        for i in np.flatnonzero(~c.ok).tolist():
+            r = records[i]
+            self.errors[r.phase, r.error] += 1
+            if measured[i]:
+                first = self.examples.get(r.error)
+                if first is None or r.seq < first[0]:
+                    self.examples[r.error] = (r.seq, r.error_detail)
+        kernel = np.array(c.raw["kernel_clock"], bool)
+        answered = measured & np.array([t is not None for t in c.raw["first_byte_ns"]], bool)
+        ok = np.flatnonzero(measured & c.ok).tolist()
+        counted = {
+            "kernel_clock": int((answered & kernel).sum()),
+            "user_clock": int((answered & ~kernel).sum()),
+            "sampled_ok": sum(c.raw["sampled"][i] for i in ok),
+        }
+        self.tallies.update({name: n for name, n in counted.items() if n})
+        for source, n in Counter(c.raw["usage_source"][i] for i in ok).items():
+            self.tallies["usage:" + source] += n
+        for model, n in Counter(c.raw["model"][i] for i in ok).items():
+            if info.book.rate(model) is None:
+                self.tallies["unpriced:" + (model or info.book.default_model)] += n
+        self._add_stages(ok, c)
+
+    def _add_stages(self, ok: Sequence[int], c: Columns) -> None:
+        timings = c.raw["server_timing"]
+        told = [i for i in ok if timings[i]]
+        found = _SERVER_TIMING.findall(",".join(timings[i] for i in told))
+        if not found:
+            return
+        self.tallies["staged_service_us"] += int(np.maximum(c.service_us[told], 0).sum())
+        names, durations = zip(*found, strict=True)
+        us = np.rint(np.minimum(np.array(durations, np.float64), 1e6) * 1000).astype(np.int64)
+        numbers = {name: crc32(name[:_STAGE_NAME].encode()) for name in set(names)}
+        for name, number in numbers.items():
+            short = name[:_STAGE_NAME]
+            self.stage_names[number] = min(short, self.stage_names.get(number, short))
+        keys = np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
+        self.stages.record_many(keys, us)
+        for name in sorted({n[:_STAGE_NAME] for n in numbers}):
+            self.tallies["stage_us:" + name] += int(us[keys == crc32(name.encode())].sum())
+
+    def _trim(self) -> None:
+        self.worst.sort()
+        del self.worst[_WORST:]
+
+    # --- the monoid -------------------------------------------------------------------------------
+
+    def merge(self, other: Summary) -> None:
+        """Add another summary of the same run to this one."""
+        for name in _BINARY:
+            getattr(self, name).merge(getattr(other, name))
+        for k, histogram in other.latency.items():
+            self._histogram(*k).merge(histogram)
+        for name in ("errors", "tallies", "cpu", "safety"):
+            getattr(self, name).update(getattr(other, name))
+        for name in ("peaks", "cpu_peak", "lag_peak", "backlog"):
+            _combine(getattr(self, name), getattr(other, name), max)
+        for name in ("examples", "stage_names"):
+            _combine(getattr(self, name), getattr(other, name), min)
+        self.worst += other.worst
+        self._trim()
+
+    def to_bytes(self) -> bytes:
+        tables = [getattr(self, name).to_bytes() for name in _BINARY]
+        histograms = [(k, h.to_bytes()) for k, h in sorted(self.latency.items())]
+        plain = [sorted(getattr(self, name).items()) for name in _PLAIN]
+        return msgspec.msgpack.encode((tables, histograms, plain, self.worst))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Summary:
+        """Raises ``ValueError`` (of which msgspec's errors are) for anything but what ``to_bytes`` made."""
+        tables, histograms, plain, worst = msgspec.msgpack.decode(data)
+        made = cls()
+        for name, part in zip(_BINARY, tables, strict=True):
+            setattr(made, name, type(getattr(made, name)).from_bytes(part))
+        made.latency = {_hashable(k): Histogram.from_bytes(h) for k, h in histograms}
+        for name, pairs in zip(_PLAIN, plain, strict=True):
+            getattr(made, name).update({_hashable(k): _hashable(v) for k, v in pairs})
+        made.worst = [tuple(entry) for entry in worst]
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Summary):
+            return NotImplemented
+        names = (*_BINARY, *_PLAIN, "latency", "worst")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+
+_BINARY: Final = (
+    "cells",
+    "flow",
+    "slices",
+    "item_scores",
+    "intervals",
+    "slice_latency",
+    "stages",
+    "send_lag",
+)
+_PLAIN: Final = (
+    *("errors", "tallies", "cpu", "safety"),
+    *("peaks", "cpu_peak", "lag_peak", "backlog"),
+    *("examples", "stage_names"),
+)
+
+
+def interval_key(metric: int, phase: Any, bin_: Any) -> Any:
+    """Key of ``Summary.intervals``: metric 0 is e2e, 1 is ttft; phase below 4,096, bin below 2**28."""
+    return (metric << 40) | (phase << 28) | bin_
+
+
+def _hashable(x: Any) -> Any:
+    return tuple(x) if isinstance(x, list) else x
+
+
+def _combine(mine: dict[Any, Any], other: dict[Any, Any], choose: Callable[[Any, Any], Any]) -> None:
+    for k, value in other.items():
+        mine[k] = choose(mine[k], value) if k in mine else value
+
+
+def _reason(score: Score) -> str:
+    """Why an answer did not pass, in words."""
+    if score.nonce == "foreign":
+        return "carries another request's nonce"
+    if score.safety:
+        return "breaks " + ", ".join(sorted(score.safety))
+    if score.schema == "invalid":
+        return "does not fit the answer schema"
+    if score.critical:
+        return "critical hallucination"
+    if not score.answerable and score.status == "answered":
+        return "answers what cannot be told"
+    if score.answerable and score.status in ("insufficient_evidence", "refused"):
+        return "declines what can be told"
+    low = sorted((v, k) for k, v in score.detail.items() if v < 1)
+    return "wrong: " + ", ".join(f"{k} {v:.2f}" for v, k in low[:3]) if low else "wrong"

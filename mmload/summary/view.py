@@ -1,0 +1,170 @@
+"""A part of a run (all measured phases, one phase, one load level) as the figures see it.
+
+Not aware of gates. Answers sums by column and by task, and histograms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from mmload.histogram import Histogram, Ints
+from mmload.intervals import Clustered, certifying_n, clustered_share
+from mmload.model import NS_PER_S, PhasePlan
+from mmload.summary.measures import W_ONE, M, unpack
+from mmload.summary.run_info import RunInfo, Window, milliseconds
+from mmload.summary.sums import METRICS, Summary, interval_key
+
+PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
+_BLOCKS: Final = 15
+_REPLICATES: Final = 4
+"""From so many replicates on their spread alone makes the interval; with fewer, Student's factor is huge."""
+
+
+class Cells:
+    """The cells of a summary as arrays, unpacked once for all views."""
+
+    def __init__(self, summary: Summary) -> None:
+        keys, self.data = summary.cells.arrays()
+        self.phase, self.bin, self.task = unpack(keys)
+
+
+class View:
+    """Sums over some windows of the run. Duration counts what was run of them."""
+
+    def __init__(
+        self,
+        summary: Summary,
+        info: RunInfo,
+        cells: Cells,
+        windows: Sequence[Window],
+        end_ns: int,
+        whole: bool,
+    ) -> None:
+        self.summary, self.info, self.windows, self.whole = summary, info, tuple(windows), whole
+        mask = np.zeros(len(cells.phase), bool)
+        self._window = np.full(len(cells.phase), -1, np.int64)
+        for k, w in enumerate(self.windows):
+            inside = cells.phase == w.phase
+            if not whole:
+                inside &= (cells.bin >= w.first) & (cells.bin < w.last)
+            self._window[inside] = k
+            mask |= inside
+        self._window = self._window[mask]
+        self.phases = cells.phase[mask]
+        self.bin, self.task, self.data = cells.bin[mask], cells.task[mask], cells.data[mask]
+        self.duration_ns = sum(self._length(w, end_ns) for w in self.windows)
+
+    @classmethod
+    def of_phases(
+        cls, summary: Summary, info: RunInfo, cells: Cells, phases: Sequence[PhasePlan], end_ns: int
+    ) -> View:
+        return cls(summary, info, cells, [info.whole(p) for p in phases], end_ns, whole=True)
+
+    def _length(self, w: Window, end_ns: int) -> int:
+        plan = self.info.phases[w.phase]
+        start, stop = plan.start_ns, plan.end_ns
+        if not self.whole:
+            start, stop = max(start, w.first * self.info.bin_ns), min(stop, w.last * self.info.bin_ns)
+        return max(0, min(stop, end_ns) - start)
+
+    @property
+    def duration_s(self) -> float:
+        return self.duration_ns / NS_PER_S
+
+    @cached_property
+    def totals(self) -> Ints:
+        totals: Ints = self.data.sum(axis=0)
+        return totals
+
+    def sum(self, column: M) -> int:
+        return int(self.totals[column])
+
+    @cached_property
+    def by_task(self) -> Ints:
+        """Sums by task number, shape (tasks, len(M))."""
+        out = np.zeros((len(self.info.tasks), len(M)), np.int64)
+        np.add.at(out, self.task, self.data)
+        return out
+
+    @property
+    def sent(self) -> int:
+        return self.sum(M.PLANNED) - self.sum(M.NOT_SENT)
+
+    def rpm(self, count: float) -> float | None:
+        return None if self.duration_ns <= 0 else 60.0 * count / self.duration_s
+
+    def histogram(self, metric: str) -> Histogram:
+        """Exact for whole phases; for parts of phases to the resolution of a cell, and e2e and ttft only."""
+        made = Histogram()
+        for w in self.windows:
+            if self.whole:
+                found = self.summary.latency.get((metric, w.phase))
+            else:
+                number = {"e2e": 0, "ttft": 1}[metric]
+                low, high = interval_key(number, w.phase, w.first), interval_key(number, w.phase, w.last - 1)
+                found = self.summary.intervals.histogram(low, high)
+            if found is not None:
+                made.merge(found)
+        return made
+
+    def quality(self, hits: M = M.W_PASS, weights: M = M.W) -> Clustered | None:
+        """Task-weighted share of sampled answers, with its spread over replicates or time blocks."""
+        cluster, groups = self._clusters()
+        n, tasks = len(groups), len(self.info.tasks)
+        h, w = np.zeros((n, tasks)), np.zeros((n, tasks))
+        np.add.at(h, (cluster, self.task), self.data[:, hits])
+        np.add.at(w, (cluster, self.task), self.data[:, weights])
+        ratio = self.by_task[:, M.W2] / np.maximum(self.by_task[:, M.W], 1)
+        squared = w.sum(axis=0) * ratio * W_ONE
+        return clustered_share(h.tolist(), w.tolist(), squared.tolist(), self.info.task_weights, groups)
+
+    @property
+    def replicated(self) -> bool:
+        """Whether intervals come from replicates of one load (else from blocks of time)."""
+        groups = {self.info.phases[w.phase].group for w in self.windows}
+        return len(groups) == 1 and len(self.windows) >= _REPLICATES
+
+    def _clusters(self) -> tuple[Ints, list[int]]:
+        """(cluster of each cell, group of each cluster): replicates, or about 15 equal blocks of time."""
+        if self.replicated:
+            return self._window, [0] * len(self.windows)
+        names = [self.info.phases[w.phase].group for w in self.windows]
+        group_number = {name: k for k, name in enumerate(dict.fromkeys(names))}
+        total = max(1, sum(w.last - w.first for w in self.windows))
+        cluster = np.zeros(len(self.bin), np.int64)
+        groups: list[int] = []
+        for k, w in enumerate(self.windows):
+            length = max(1, w.last - w.first)
+            blocks = max(1, min(length, round(_BLOCKS * length / total)))
+            mine = self._window == k
+            place = np.clip((self.bin[mine] - w.first) * blocks // length, 0, blocks - 1)
+            cluster[mine] = len(groups) + place
+            groups += [group_number[names[k]]] * blocks
+        return cluster, groups
+
+
+def latency_figures(view: View) -> dict[str, Any]:
+    """``latency_ms`` of a view: null and listed in ``uncertified`` what the sample cannot certify."""
+    out: dict[str, Any] = {}
+    for metric in METRICS:
+        histogram = view.histogram(metric)
+        out[metric] = percentiles(histogram)
+        if metric in ("e2e", "service"):
+            out[metric]["censored"] = view.sum(M.CENSORED)
+    return out
+
+
+def percentiles(histogram: Histogram) -> dict[str, Any]:
+    """``{n, mean, p50.., max, uncertified}`` in milliseconds."""
+    values = histogram.percentiles(100 * q for q in PERCENTILES.values())
+    uncertified = [name for name, q in PERCENTILES.items() if histogram.n < certifying_n(q)]
+    out: dict[str, Any] = {"n": histogram.n, "mean": milliseconds(histogram.mean_us)}
+    for name, value in zip(PERCENTILES, values, strict=True):
+        out[name] = None if name in uncertified else milliseconds(value)
+    out["max"] = milliseconds(histogram.max_us)
+    out["uncertified"] = uncertified
+    return out
