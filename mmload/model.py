@@ -175,6 +175,9 @@ class Record(NamedTuple):
     sampled: bool
     error_detail: str
     """At most 200 characters of what was found, redacted."""
+    reasoning_events: int = 0
+    tool_call_events: int = 0
+    first_reasoning_ns: int | None = None
 
 
 class Answer(NamedTuple):
@@ -241,7 +244,8 @@ class Item:
     """Estimate; what the target bills comes from its usage."""
     truth: Mapping[str, Any]
     evidence: tuple[Mapping[str, Any], ...]
-    """Each: ``id``, ``source`` (image|text|code), ``image`` (index), ``bbox``, ``xheight_px``, ``char_span``."""
+    """Each: ``id``, ``source`` (image|text|code), ``image`` (index), ``bbox``, ``xheight_px``,
+    ``char_span``."""
     nonce: str
     canaries: tuple[str, ...]
     streaming: bool = False

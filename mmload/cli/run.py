@@ -70,4 +70,4 @@ def show(finished: Finished, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         from mmload.report.terminal import conclusion
 
-        click.echo(conclusion(finished.figures, finished.run_dir))
+        click.echo(conclusion(finished.figures, finished.profile, finished.run_dir))

@@ -1,0 +1,230 @@
+"""One attempt: the bytes of one request go out, the bytes of its answer come back, all stamped.
+
+Not aware of the schedule, of retries or of what an answer means: an adapter's reader tells content
+from framing.
+
+HTTP/1.1 framing is llhttp's (through geventhttpclient's parser). Received bytes are handled in the
+hub, as they come: one ``recvmsg``, one stamp, one feed; the lane is switched to only when its answer
+is whole or has failed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
+
+from mmload.model import ErrorKind
+from mmload.wire import Adapter, Reader
+
+MAX_HEADER_BYTES: Final = 64 * 1024
+MAX_ERROR_BODY: Final = 64 * 1024
+
+
+class Failure(Exception):
+    """The attempt is over: of what kind, and what was found."""
+
+    def __init__(self, kind: ErrorKind, detail: str = "") -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+        self.detail = detail
+
+
+class Attempt(HTTPResponseParser):
+    """State of one answer while it is received. Stamps are monotonic ns; 0 is 'not yet'."""
+
+    def __init__(self, adapter: Adapter, stream: bool, max_body: int) -> None:
+        super().__init__()
+        self.adapter = adapter
+        self.stream = stream
+        self.max_body = max_body
+        self.reader: Reader | None = None
+        self.status = 0
+        self.complete = False
+        self.failure: Failure | None = None
+        self.sent_ns = 0
+        self.first_byte_ns = 0
+        self.first_token_ns = 0
+        self.first_reasoning_ns = 0
+        self.last_content_ns = 0
+        self.last_byte_ns = 0
+        self.received = 0
+        self.gaps: list[int] = []
+        self.server_timing = ""
+        self.retry_after = ""
+        self.kernel_clock = True
+        self._field = ""
+        self._value = ""
+        self._in_value = False
+        self._headers_done = False
+        self._sized = False
+        self._content_type = ""
+        self._encoding = ""
+        self._error_body = b""
+        self._body_bytes = 0
+
+    # --- called by the parser -----------------------------------------------------------------
+
+    def _on_message_begin(self) -> None:
+        pass
+
+    def _on_status(self, data: str) -> None:
+        pass
+
+    def _on_header_field(self, data: str) -> None:
+        if self._in_value:
+            self._header()
+        self._field += data
+
+    def _on_header_value(self, data: str) -> None:
+        self._in_value = True
+        self._value += data
+
+    def _header(self) -> None:
+        name = self._field.lower()
+        if name == "content-type":
+            self._content_type = self._value.lower()
+        elif name == "server-timing":
+            self.server_timing = self._value[:1000]
+        elif name == "retry-after":
+            self.retry_after = self._value[:100]
+        elif name == "content-encoding":
+            self._encoding = self._value.lower()
+        elif name in ("content-length", "transfer-encoding"):
+            self._sized = True
+        self._field = self._value = ""
+        self._in_value = False
+
+    def _on_headers_complete(self) -> bool:
+        if self._in_value:
+            self._header()
+        self.status = status = self.get_code()
+        if status < 200:
+            return False
+        self._headers_done = True
+        if status == 200:
+            self._expect_answer()
+        return False
+
+    def _expect_answer(self) -> None:
+        kind = self._content_type
+        if self._encoding not in ("", "identity"):
+            self._fail(ErrorKind.BAD_ENCODING, f"content-encoding {self._encoding} was not asked for")
+        elif "json" in kind or not kind:
+            self.reader = self.adapter.reader(False)
+        elif kind.startswith("text/event-stream"):
+            self.reader = self.adapter.reader(True)
+        else:
+            self._fail(ErrorKind.WRONG_CONTENT_TYPE, f"content-type {kind[:100]}")
+
+    def _on_body(self, data: bytes) -> None:
+        self._body_bytes += len(data)
+        if self._body_bytes > self.max_body:
+            self._fail(ErrorKind.BODY_TOO_LARGE, f"more than {self.max_body} bytes")
+            return
+        reader = self.reader
+        if reader is None:
+            if len(self._error_body) < MAX_ERROR_BODY:
+                self._error_body += data
+            return
+        content = reader.feed(data)
+        if content:
+            self._content(content)
+        elif reader.reasoning_events and not self.first_reasoning_ns:
+            self.first_reasoning_ns = self.last_byte_ns
+
+    def _content(self, events: int) -> None:
+        now = self.last_byte_ns
+        if self.first_token_ns:
+            self.gaps.append(max(0, now - self.last_content_ns) // 1000)
+        else:
+            self.first_token_ns = now
+        if events > 1:
+            self.gaps += [0] * (events - 1)
+        self.last_content_ns = now
+
+    def _on_message_complete(self) -> None:
+        if self.status >= 200:
+            self.complete = True
+
+    # --- called by the connection -------------------------------------------------------------
+
+    def take(self, data: bytes, stamp_ns: int) -> bool:
+        """Feed what one ``recvmsg`` gave; true once the attempt is over, well or badly."""
+        if not self.received:
+            self.first_byte_ns = stamp_ns
+        self.last_byte_ns = stamp_ns
+        self.received += len(data)
+        try:
+            self.feed(data)
+        except HTTPParseError as e:
+            self._fail(ErrorKind.PROTOCOL_ERROR, f"{e}: {data[:80]!r}")
+        except UnicodeDecodeError as e:
+            self._fail(ErrorKind.PROTOCOL_ERROR, f"header bytes: {e}")
+        if not self._headers_done and self.received > MAX_HEADER_BYTES and not self.complete:
+            self._fail(ErrorKind.HEADER_TOO_LARGE, f"more than {MAX_HEADER_BYTES} bytes of headers")
+        return self.complete or self.failure is not None
+
+    def end_of_stream(self) -> None:
+        """The peer closed: right for a body without a length, else the answer was cut."""
+        if self._headers_done and not self._sized:
+            self.complete = True
+        elif self._headers_done:
+            stream = self.reader is not None and self._content_type.startswith("text/event-stream")
+            kind = ErrorKind.TRUNCATED_STREAM if stream else ErrorKind.TRUNCATED_BODY
+            self._fail(kind, f"closed after {self._body_bytes} bytes of the body")
+        elif self.received:
+            self._fail(ErrorKind.TRUNCATED_BODY, "closed within the headers")
+        else:
+            self._fail(ErrorKind.CONNECT_RESET, "closed before any byte of an answer")
+
+    def reset(self, detail: str) -> None:
+        """The connection broke."""
+        self._fail(ErrorKind.RESET_MID_BODY if self.received else ErrorKind.CONNECT_RESET, detail)
+
+    def silence(self) -> None:
+        """The idle timeout has passed."""
+        if self._finished_saying():
+            self.complete = True
+        else:
+            self._fail(ErrorKind.IDLE_TIMEOUT, f"silent after {self._body_bytes} bytes of the body")
+
+    def _finished_saying(self) -> bool:
+        """``[DONE]`` was received, only the end of the body is owed: a whole answer for its user."""
+        return bool(getattr(self.reader, "done", False))
+
+    def _fail(self, kind: ErrorKind, detail: str = "") -> None:
+        if self.failure is None:
+            self.failure = Failure(kind, detail)
+
+    # --- the result ---------------------------------------------------------------------------
+
+    def conclude(self) -> None:
+        """Turn what came into a verdict: ``failure`` stays ``None`` for a whole, good answer."""
+        if self.failure is not None:
+            return
+        status = self.status
+        if self.reader is not None:
+            self.reader.close()
+            if self.reader.error:
+                self._fail(ErrorKind(self.reader.error), self.reader.detail)
+            return
+        detail = f"HTTP {status}: {self.adapter.error_detail(self._error_body)}"
+        if 300 <= status < 400:
+            self._fail(ErrorKind.REDIRECT, f"HTTP {status}, not followed")
+        elif status == 429:
+            self._fail(ErrorKind.HTTP_429, detail)
+        elif status >= 500:
+            self._fail(ErrorKind.HTTP_5XX, detail)
+        else:
+            self._fail(ErrorKind.HTTP_4XX, detail)
+
+    @property
+    def shed(self) -> bool:
+        """The target refused it to protect itself."""
+        return self.status == 429 or (self.status == 503 and bool(self.retry_after))
+
+    @property
+    def reusable(self) -> bool:
+        """The connection may carry another request."""
+        return self.complete and self._sized and bool(self.should_keep_alive())

@@ -1,0 +1,304 @@
+"""A TCP or TLS connection under the hub, whose received bytes carry the kernel's receive time.
+
+Not aware of HTTP beyond handing bytes to an attempt, nor of requests beyond sending them.
+
+Danger: every callback here runs in the hub. It must not block, and a greenlet that it switches to
+must come back by ``hub.switch()``.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import gevent
+from gevent.hub import get_hub
+
+from mmload.drive.attempt import Attempt, Failure
+from mmload.drive.clock import Clock
+from mmload.model import ErrorKind
+
+_SO_TIMESTAMPNS: Final = 35
+_MSG_MORE: Final = getattr(socket, "MSG_MORE", 0)
+_SENDFILE_FROM: Final = 32 * 1024
+_unpack_timespec = struct.Struct("qq").unpack_from
+_ANCILLARY: Final = socket.CMSG_SPACE(16)
+
+_receive_buffer = bytearray(256 * 1024)
+_receive_view = memoryview(_receive_buffer)
+"""One for the process: what was received is used up before the callback returns."""
+
+
+class TimedOut(BaseException):
+    """Thrown into a lane by the sweeper. Not an ``Exception``: nothing on the way may swallow it."""
+
+    def __init__(self, kind: ErrorKind) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def local_failure(error: OSError, otherwise: ErrorKind) -> Failure:
+    """Failures of this machine are told apart: they are never charged to the target."""
+    kind = {
+        errno.EMFILE: ErrorKind.LOCAL_FD_EXHAUSTED,
+        errno.ENFILE: ErrorKind.LOCAL_FD_EXHAUSTED,
+        errno.EADDRNOTAVAIL: ErrorKind.LOCAL_PORT_EXHAUSTED,
+        errno.ECONNREFUSED: ErrorKind.CONNECT_REFUSED,
+        errno.ETIMEDOUT: ErrorKind.CONNECT_TIMEOUT,
+    }.get(error.errno or 0, otherwise)
+    return Failure(kind, os.strerror(error.errno) if error.errno else str(error))
+
+
+class Connection:
+    """One connection; carries one attempt at a time."""
+
+    def __init__(self, clock: Clock, idle_ns: int) -> None:
+        self.clock = clock
+        self.idle_ns = idle_ns
+        self.hub = get_hub()
+        self.sock: Any = None
+        self.tls: ssl.SSLObject | None = None
+        self.used = 0
+        """Attempts that it has carried."""
+        self.broken = False
+        self.kernel_clock = True
+        self.waiting: Any = None
+        """Greenlet to switch to when the attempt is over, or when the socket takes more bytes."""
+        self.attempt: Attempt | None = None
+        self.deadline_ns = 0
+        self.deadline_kind = ErrorKind.FIRST_BYTE_TIMEOUT
+        self.total_deadline_ns = 0
+        self._incoming: ssl.MemoryBIO | None = None
+        self._outgoing: ssl.MemoryBIO | None = None
+        self._reading: Any = None
+        self._writing: Any = None
+
+    def connect(self, address: tuple[int, Any], server_name: str, context: ssl.SSLContext | None) -> None:
+        """Connect, and shake hands if ``context`` is given. Raises ``Failure``."""
+        family, sockaddr = address
+        try:
+            self.sock = sock = _socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as e:
+            raise local_failure(e, ErrorKind.CONNECT_RESET) from None
+        self._writing = self.hub.loop.io(sock.fileno(), 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        except OSError:
+            self.kernel_clock = False
+        code = sock.connect_ex(sockaddr)
+        if code == errno.EINPROGRESS:
+            self._wait_writable()
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise local_failure(OSError(code, os.strerror(code)), ErrorKind.CONNECT_RESET)
+        if context is not None:
+            self._handshake(context, server_name)
+        self._reading = self.hub.loop.io(sock.fileno(), 1)
+        self._reading.start(self._on_readable)
+
+    def _handshake(self, context: ssl.SSLContext, server_name: str) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        reading = self.hub.loop.io(self.sock.fileno(), 1)
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush_tls()
+            except ssl.SSLCertVerificationError as e:
+                raise Failure(ErrorKind.TLS_CERT, e.verify_message) from None
+            except ssl.SSLError as e:
+                raise Failure(ErrorKind.TLS_HANDSHAKE, e.reason or str(e)) from None
+            else:
+                self._flush_tls()
+                return
+            self._wait(reading)
+            try:
+                data = self.sock.recv(65536)
+            except BlockingIOError:
+                continue
+            except OSError as e:
+                raise local_failure(e, ErrorKind.TLS_HANDSHAKE) from None
+            if not data:
+                raise Failure(ErrorKind.TLS_HANDSHAKE, "closed during the handshake")
+            self._incoming.write(data)
+
+    # --- sending ------------------------------------------------------------------------------
+
+    def send(self, head: bytes, body: memoryview, body_file: int, offset: int) -> None:
+        """Send one request; stops early if the attempt ends before all is written.
+
+        ``body`` and ``body_file`` + ``offset`` are the same bytes: the large ones go by ``sendfile``,
+        which spares a copy of every image. Raises ``Failure`` if the connection breaks.
+        """
+        try:
+            if self.tls is not None:
+                self.tls.write(head)
+                self.tls.write(body)
+                self._flush_tls()
+            elif len(body) >= _SENDFILE_FROM and body_file >= 0:
+                self._send_all(memoryview(head), _MSG_MORE)
+                self._send_file(body_file, offset, len(body))
+            else:
+                total = len(head) + len(body)
+                try:
+                    sent = self.sock.sendmsg((head, body))
+                except BlockingIOError:
+                    sent = 0
+                if sent < total:
+                    if sent < len(head):
+                        self._send_all(memoryview(head)[sent:], _MSG_MORE)
+                    self._send_all(body[max(0, sent - len(head)) :], 0)
+        except OSError as e:
+            attempt = self.attempt
+            if attempt is None or not (attempt.complete or attempt.failure):
+                raise local_failure(e, ErrorKind.CONNECT_RESET) from None
+
+    def _over(self) -> bool:
+        return self.attempt is not None and (self.attempt.complete or self.attempt.failure is not None)
+
+    def _send_all(self, data: memoryview, flags: int) -> None:
+        while data and not self._over():
+            try:
+                data = data[self.sock.send(data, flags) :]
+            except BlockingIOError:
+                self._wait_writable()
+        if data:
+            self.broken = True
+
+    def _send_file(self, file: int, offset: int, count: int) -> None:
+        while count and not self._over():
+            try:
+                sent = os.sendfile(self.sock.fileno(), file, offset, count)
+            except BlockingIOError:
+                self._wait_writable()
+                continue
+            offset += sent
+            count -= sent
+        if count:
+            self.broken = True
+
+    def _flush_tls(self) -> None:
+        assert self._outgoing is not None
+        while data := self._outgoing.read(256 * 1024):
+            self._send_all(memoryview(data), 0)
+
+    # --- receiving ----------------------------------------------------------------------------
+
+    def finish(self, attempt: Attempt) -> None:
+        """Wait until ``attempt`` is over."""
+        if not (attempt.complete or attempt.failure):
+            self.waiting = gevent.getcurrent()
+            try:
+                self.hub.switch()
+            finally:
+                self.waiting = None
+
+    def _on_readable(self) -> None:
+        """Hub callback: bytes, or the end of the stream, are there."""
+        try:
+            n, ancillary, _, _ = self.sock.recvmsg_into((_receive_buffer,), _ANCILLARY)
+        except BlockingIOError:
+            return
+        except OSError as e:
+            self._lost(os.strerror(e.errno) if e.errno else str(e))
+            return
+        now = time.monotonic_ns()
+        attempt = self.attempt
+        if attempt is None or n == 0:
+            self._lost("" if n == 0 else "bytes that nobody asked for")
+            return
+        stamp = now
+        if ancillary:
+            seconds, nanoseconds = _unpack_timespec(ancillary[0][2])
+            stamp = seconds * 1_000_000_000 + nanoseconds - self.clock.offset_ns
+            if not attempt.sent_ns <= stamp <= now:
+                # Outside of what is possible: a step of the wall clock, or the microsecond by which
+                # two samplings of the offset differ.
+                if not attempt.sent_ns - 1_000_000 <= stamp <= now + 1_000_000:
+                    self.clock.resample()
+                    attempt.kernel_clock = False
+                stamp = min(max(stamp, attempt.sent_ns), now) if attempt.kernel_clock else now
+        else:
+            attempt.kernel_clock = False
+        self.deadline_ns = min(now + self.idle_ns, self.total_deadline_ns)
+        self.deadline_kind = ErrorKind.IDLE_TIMEOUT
+        self._deliver(attempt, _receive_view[:n].tobytes(), stamp)
+
+    def _deliver(self, attempt: Attempt, data: bytes, stamp: int) -> None:
+        if self.tls is not None:
+            plain = self._decrypt(attempt, data)
+            if plain is None:
+                return
+            data = plain
+        if attempt.take(data, stamp):
+            self._done(attempt)
+
+    def _decrypt(self, attempt: Attempt, data: bytes) -> bytes | None:
+        assert self.tls is not None and self._incoming is not None
+        self._incoming.write(data)
+        pieces = []
+        try:
+            while piece := self.tls.read(256 * 1024):
+                pieces.append(piece)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as e:
+            attempt.reset(f"TLS: {e.reason or e}")
+            self._done(attempt)
+            return None
+        return b"".join(pieces) or None
+
+    def _lost(self, detail: str) -> None:
+        """The peer closed or reset the connection, with or without an attempt on it."""
+        self.broken = True
+        if self._reading is not None:
+            self._reading.stop()
+        attempt = self.attempt
+        if attempt is not None:
+            if detail:
+                attempt.reset(detail)
+            else:
+                attempt.end_of_stream()
+            self._done(attempt)
+
+    def _done(self, attempt: Attempt) -> None:
+        self.attempt = None
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            waiting.switch()
+
+    # --- waiting and closing ------------------------------------------------------------------
+
+    def _wait_writable(self) -> None:
+        self._wait(self._writing)
+
+    def _wait(self, watcher: Any) -> None:
+        """Until the socket is ready, or the attempt is over (a target may answer before it has all)."""
+        self.waiting = me = gevent.getcurrent()
+        resume: Callable[[], Any] = me.switch
+        watcher.start(resume)
+        try:
+            self.hub.switch()
+        finally:
+            watcher.stop()
+            self.waiting = None
+
+    def close(self) -> None:
+        self.broken = True
+        for watcher in (self._reading, self._writing):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        self._reading = self._writing = None
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None

@@ -1,0 +1,133 @@
+"""Where requests go and the bytes that they are made of, ready before the run.
+
+Not aware of time or of lanes. The credential lives in the constant part of the head, in memory only.
+"""
+
+from __future__ import annotations
+
+import array
+import mmap
+import os
+import socket
+import ssl
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from mmload import __version__
+from mmload.model import NS_PER_S, InputError
+from mmload.profile import Target, api_key
+from mmload.wire import Adapter
+
+
+class Endpoint:
+    """One target, one protocol, one file of bodies that all lanes of all workers share.
+
+    ``offset``, ``length``, ``stream`` and ``tokens_in`` are by item.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        url: str,
+        adapter: Adapter,
+        bodies: str,
+        offset: Sequence[int],
+        length: Sequence[int],
+        stream: Sequence[bool],
+        tokens_in: Sequence[int],
+        trace_prefix: int,
+    ) -> None:
+        self.adapter = adapter
+        self.offset, self.length, self.stream, self.tokens_in = offset, length, stream, tokens_in
+        self.body_file = os.open(bodies, os.O_RDONLY)
+        self._map = mmap.mmap(self.body_file, 0, access=mmap.ACCESS_READ)
+        self._view = memoryview(self._map)
+        parts = urlsplit(url)
+        self.server_name = parts.hostname or ""
+        self._secure = parts.scheme == "https"
+        self._port = parts.port or (443 if self._secure else 80)
+        self.tls = _tls_context(target.tls_verify) if self._secure else None
+        self.keep_alive = target.connection == "keep-alive"
+        self.max_body = target.max_body_bytes
+        self.retries = target.retries
+        self.backoff_s = target.retry_backoff_s
+        self.connect_ns = int(target.connect_timeout_s * NS_PER_S)
+        self.first_byte_ns = int(target.first_byte_timeout_s * NS_PER_S)
+        self.idle_ns = int(target.idle_timeout_s * NS_PER_S)
+        self.total_ns = int(target.total_timeout_s * NS_PER_S)
+        self._secret = api_key(target, os.environ)
+        self._trace_prefix = trace_prefix
+        self._head = self._constant_head(parts.netloc.rpartition("@")[2], parts.path, target)
+        self._addresses: list[tuple[int, Any]] = []
+
+    def _constant_head(self, host: str, path: str, target: Target) -> bytes:
+        headers: dict[str, str] = {
+            "Host": host,
+            "User-Agent": f"mmload/{__version__}",
+            "Accept": "application/json, text/event-stream",
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+            "Connection": "keep-alive" if self.keep_alive else "close",
+        }
+        headers |= _safe(self.adapter.headers(self._secret)) | _safe(target.headers)
+        lines = [f"POST {path.rstrip('/')}{self.adapter.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+    def resolve(self) -> None:
+        """Look the name up once, before the run: a slow resolver must not show as a slow target."""
+        try:
+            found = socket.getaddrinfo(self.server_name, self._port, type=socket.SOCK_STREAM)
+        except OSError as e:
+            raise InputError(f"target: cannot resolve {self.server_name!r}: {e}") from None
+        self._addresses = [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+    def addresses(self) -> list[tuple[int, Any]]:
+        return self._addresses
+
+    def head(self, seq: int, item: int) -> bytes:
+        """Request line and headers; the trace id (W3C trace context) names run and request."""
+        return b"%btraceparent: 00-%016x%016x-%016x-01\r\nContent-Length: %d\r\n\r\n" % (
+            self._head,
+            self._trace_prefix,
+            seq,
+            seq + 1,
+            self.length[item],
+        )
+
+    def body(self, item: int) -> memoryview:
+        start = self.offset[item]
+        return self._view[start : start + self.length[item]]
+
+    def redact(self, text: str) -> str:
+        """``text`` without the credential and without line breaks."""
+        if self._secret:
+            text = text.replace(self._secret, "[redacted]")
+        return text[:200]
+
+    @staticmethod
+    def pack_gaps(gaps: list[int]) -> bytes:
+        """Little-endian uint32 microseconds."""
+        if not gaps:
+            return b""
+        packed = array.array("I", gaps)
+        if sys.byteorder != "little":
+            packed.byteswap()
+        return packed.tobytes()
+
+
+def _safe(headers: Mapping[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if any(c in name + value for c in "\r\n\0") or not name.isascii():
+            raise InputError(f"target.headers: {name!r} holds a character that no header may carry")
+    return dict(headers)
+
+
+def _tls_context(verify: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

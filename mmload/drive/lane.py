@@ -1,0 +1,252 @@
+"""A lane: a Locust user that takes the next due arrival, sends it, records it, and takes the next.
+
+Not aware of how arrivals come due (the pump), of scores or of prices.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import gevent
+from locust import User, constant
+from locust.exception import StopUser
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST_STATE_WAITING
+
+from mmload.drive.attempt import Attempt, Failure
+from mmload.drive.connection import Connection, TimedOut
+from mmload.drive.endpoint import Endpoint
+from mmload.drive.pump import Traffic
+from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record
+
+
+def work(lane: Lane) -> None:
+    """The one task of a lane; ends when Locust wants fewer lanes."""
+    lane.serve()
+
+
+class Lane(User):
+    """One request in flight at a time."""
+
+    tasks = [work]  # noqa: RUF012 # Locust's own attribute
+    wait_time = constant(0)
+    abstract = False
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.traffic: Traffic = environment.traffic
+        self.endpoint: Endpoint = environment.traffic.endpoint
+        self.connection: Connection | None = None
+
+    def on_start(self) -> None:
+        """Stand by with an open connection, so that no arrival pays for the burst of connects."""
+        if self.endpoint.keep_alive:
+            try:
+                self._connect()
+            except (Failure, TimedOut):
+                self._drop()
+
+    def on_stop(self) -> None:
+        self._drop()
+
+    def serve(self) -> None:
+        traffic = self.traffic
+        while True:
+            if self._state == LOCUST_STATE_STOPPING:
+                raise StopUser
+            # Locust ends a waiting user at once and lets a running one finish its request.
+            self._state = LOCUST_STATE_WAITING
+            arrival = traffic.take()
+            self._state = LOCUST_STATE_RUNNING
+            traffic.in_flight.add(self)
+            try:
+                self._perform(arrival)
+            finally:
+                traffic.in_flight.discard(self)
+                traffic.done(arrival, pause=self._state == LOCUST_STATE_RUNNING)
+
+    # --- one request --------------------------------------------------------------------------
+
+    def _perform(self, arrival: Arrival) -> None:
+        """Send ``arrival`` until it is answered or may not be tried again; record it exactly once."""
+        errors: list[str] = []
+        stale = 0
+        endpoint = self.endpoint
+        while True:
+            fresh = self.connection is None
+            attempt = Attempt(endpoint.adapter, endpoint.stream[arrival.item], endpoint.max_body)
+            try:
+                try:
+                    self._exchange(arrival, attempt)
+                except TimedOut as e:
+                    self._time_out(attempt, e.kind)
+                except Failure as e:
+                    attempt.failure = e
+                attempt.conclude()
+            except BaseException as e:
+                attempt.failure = Failure(
+                    ErrorKind.LOCAL_CANCELLED
+                    if isinstance(e, gevent.GreenletExit)
+                    else ErrorKind.INTERNAL_BUG,
+                    repr(e),
+                )
+                self._drop()
+                self._record(arrival, attempt, errors, stale, fresh)
+                raise
+            failure = attempt.failure
+            if self.connection is not None and (not attempt.reusable or self.connection.broken):
+                self._drop()
+            if failure is not None and not fresh and not stale and _is_stale(failure, attempt):
+                stale += 1
+                continue
+            if failure is not None and len(errors) < endpoint.retries and self._may_retry(failure):
+                errors.append(failure.kind)
+                if self._back_off(len(errors), attempt.retry_after):
+                    continue
+            self._record(arrival, attempt, errors, stale, fresh)
+            return
+
+    def _exchange(self, arrival: Arrival, attempt: Attempt) -> None:
+        if self.connection is None:
+            self._connect()
+        connection = self.connection
+        assert connection is not None
+        endpoint = self.endpoint
+        item = arrival.item
+        head = endpoint.head(arrival.seq, item)
+        body = endpoint.body(item)
+        attempt.kernel_clock = connection.kernel_clock
+        connection.attempt = attempt
+        connection.used += 1
+        attempt.sent_ns = now = time.monotonic_ns()
+        connection.total_deadline_ns = now + endpoint.total_ns
+        connection.deadline_ns = min(now + endpoint.first_byte_ns, connection.total_deadline_ns)
+        connection.deadline_kind = ErrorKind.SEND_TIMEOUT
+        connection.send(head, body, endpoint.body_file, endpoint.offset[item])
+        if connection.deadline_kind is ErrorKind.SEND_TIMEOUT:
+            connection.deadline_kind = ErrorKind.FIRST_BYTE_TIMEOUT
+        connection.finish(attempt)
+        connection.deadline_ns = 0
+
+    def _connect(self) -> None:
+        endpoint = self.endpoint
+        failure: Failure | None = None
+        for address in endpoint.addresses():
+            self.connection = connection = Connection(self.traffic.clock, endpoint.idle_ns)
+            connection.deadline_ns = time.monotonic_ns() + endpoint.connect_ns
+            connection.deadline_kind = ErrorKind.CONNECT_TIMEOUT
+            try:
+                connection.connect(address, endpoint.server_name, endpoint.tls)
+            except Failure as e:
+                failure = e
+                self._drop()
+            else:
+                connection.deadline_ns = 0
+                return
+        raise failure or Failure(ErrorKind.DNS, f"no address for {endpoint.server_name}")
+
+    def _drop(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def _time_out(self, attempt: Attempt, kind: ErrorKind) -> None:
+        connection = self.connection
+        if connection is not None:
+            connection.attempt = None
+        if kind is ErrorKind.IDLE_TIMEOUT and connection is not None:
+            if time.monotonic_ns() >= connection.total_deadline_ns:
+                kind = ErrorKind.TOTAL_TIMEOUT
+            else:
+                attempt.silence()
+                self._drop()
+                return
+        attempt.failure = attempt.failure or Failure(kind)
+        self._drop()
+
+    def _may_retry(self, failure: Failure) -> bool:
+        return failure.kind not in (ErrorKind.HTTP_4XX, ErrorKind.REDIRECT, ErrorKind.LOCAL_CANCELLED)
+
+    def _back_off(self, tries: int, retry_after: str) -> bool:
+        """Exponential back-off with full jitter, or what the target asks for; false if the run ends."""
+        wait = random.uniform(0, self.endpoint.backoff_s * 2 ** (tries - 1))
+        if retry_after.isdigit():
+            wait = min(float(retry_after), 30.0)
+        if self.traffic.closing:
+            return False
+        gevent.sleep(wait)
+        return not self.traffic.closing
+
+    # --- its record ---------------------------------------------------------------------------
+
+    def _record(self, arrival: Arrival, attempt: Attempt, errors: list[str], stale: int, fresh: bool) -> None:
+        traffic, endpoint = self.traffic, self.endpoint
+        t0 = traffic.t0_ns
+        failure, reader = attempt.failure, attempt.reader
+        if failure is None:
+            outcome = Outcome.OK
+        else:
+            outcome = Outcome.SHED if attempt.shed else Outcome.FAILED
+        usage = reader.usage if reader is not None else None
+        text = ""
+        if reader is not None and (arrival.sampled or usage is None):
+            text = reader.text
+        tokens_in, tokens_out, cached, source = _tokens(usage, text, endpoint.tokens_in[arrival.item])
+        traffic.outbox.add(
+            Record(
+                arrival.seq,
+                arrival.phase,
+                arrival.item,
+                traffic.index,
+                arrival.due_ns,
+                _since(attempt.sent_ns, t0),
+                _since(attempt.first_byte_ns, t0),
+                _since(attempt.first_token_ns, t0),
+                (attempt.last_byte_ns if failure is None else time.monotonic_ns()) - t0,
+                outcome,
+                failure.kind if failure else "",
+                attempt.status,
+                len(errors) + 1,
+                ",".join(errors) if errors else "",
+                stale,
+                endpoint.length[arrival.item],
+                attempt.received,
+                tokens_in,
+                tokens_out,
+                cached,
+                source,
+                reader.content_events if reader else 0,
+                endpoint.pack_gaps(attempt.gaps),
+                attempt.server_timing,
+                reader.model if reader else "",
+                reader.finish_reason if reader else "",
+                attempt.kernel_clock,
+                not fresh,
+                arrival.pi,
+                arrival.sampled,
+                endpoint.redact(failure.detail) if failure else "",
+                reader.reasoning_events if reader else 0,
+                reader.tool_call_events if reader else 0,
+                _since(attempt.first_reasoning_ns, t0),
+            ),
+            Answer(arrival.seq, arrival.item, text) if arrival.sampled and failure is None else None,
+        )
+
+
+def _since(stamp_ns: int, t0_ns: int) -> int | None:
+    return stamp_ns - t0_ns if stamp_ns else None
+
+
+def _is_stale(failure: Failure, attempt: Attempt) -> bool:
+    """A reused connection that died before any byte came: the target had closed it as idle."""
+    return failure.kind is ErrorKind.CONNECT_RESET and not attempt.received
+
+
+def _tokens(usage: Any, text: str, tokens_in: int) -> tuple[int | None, int | None, int | None, str]:
+    """Tokens as billed, or estimated (4 characters a token) from what came where nothing is said."""
+    if usage is not None:
+        return usage.tokens_in, usage.tokens_out, usage.tokens_cached, "usage"
+    if not text:
+        return None, None, None, ""
+    return tokens_in, -(-len(text) // 4), None, "estimated"

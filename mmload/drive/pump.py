@@ -1,0 +1,314 @@
+"""The pump: hands each arrival to an idle lane at the instant at which the schedule meant it.
+
+Not aware of HTTP or of what a lane does with an arrival. Open loop: idle lanes park in the hub; a
+timerfd that the hub watches fires when the next arrival is due, and the pump switches straight to a
+lane. If none is idle the arrival waits in the backlog, and its latency says so, since latency counts
+from its due time. Closed loop: each lane takes its next request when the last is answered, as many
+lanes at once as the shape allows.
+
+Danger: ``_on_timer`` and ``_sweep`` run in the hub; a lane that they switch to comes back by
+``hub.switch()``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import gevent
+import numpy as np
+from gevent.event import Event
+from gevent.hub import get_hub
+
+from mmload.drive.clock import Clock
+from mmload.drive.connection import TimedOut
+from mmload.drive.endpoint import Endpoint
+from mmload.drive.outbox import Outbox
+from mmload.drive.timerfd import TimerFd
+from mmload.model import NS_PER_MS, NS_PER_S, Arrival, ErrorKind, Outcome, PhasePlan, Record
+from mmload.schedule import Schedule
+
+_CHUNK: Final = 4096
+_BURST: Final = 64
+"""Arrivals handed out in one callback before received bytes get their turn."""
+_SWEEP_S: Final = 0.05
+_TICK_NS: Final = 20 * NS_PER_MS
+"""How often a closed-loop phase looks whether its shape allows more lanes."""
+_HEARTBEAT_NS: Final = 100 * NS_PER_MS
+_NEVER: Final = 1 << 62
+
+
+class _Arrivals:
+    """The arrivals of one stripe in due order, made from the arrays a chunk at a time."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._set(schedule.due_ns, schedule.seq, schedule.phase, schedule.item, schedule.pi, schedule.sampled)
+
+    def _set(self, due: Any, *columns: Any) -> None:
+        self._columns = (due, *columns)
+        self._at = 0
+        self._rows: list[Arrival] = []
+        self._next = 0
+        self._fill()
+
+    def _fill(self) -> None:
+        due, seq, phase, item, pi, sampled = (c[self._at : self._at + _CHUNK].tolist() for c in self._columns)
+        self._rows = [Arrival(*row) for row in zip(seq, due, phase, item, pi, sampled, strict=True)]
+        self._at += len(self._rows)
+        self._next = 0
+        self.due_ns = self._rows[0].due_ns if self._rows else _NEVER
+
+    def pop(self) -> Arrival:
+        arrival = self._rows[self._next]
+        self._next += 1
+        if self._next < len(self._rows):
+            self.due_ns = self._rows[self._next].due_ns
+        else:
+            self._fill()
+        return arrival
+
+    def merge(self, schedule: Schedule) -> None:
+        """Take over arrivals of a worker that was lost."""
+        rest = self._at - (len(self._rows) - self._next)
+        ours = [c[rest:] for c in self._columns]
+        theirs = [
+            schedule.due_ns, schedule.seq, schedule.phase, schedule.item, schedule.pi, schedule.sampled,
+        ]  # fmt: skip
+        joined: list[Any] = [np.concatenate([a, b]) for a, b in zip(ours, theirs, strict=True)]
+        order = np.lexsort((joined[1], joined[0]))
+        self._set(*(c[order] for c in joined))
+
+    def remaining(self) -> list[Arrival]:
+        """All that has not been popped; empties this."""
+        left: list[Arrival] = []
+        while self.due_ns != _NEVER:
+            left.append(self.pop())
+        return left
+
+
+class Traffic:
+    """What one worker sends in a run."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        index: int,
+        count: int,
+        users_at: Sequence[Callable[[float], int] | None],
+        think_s: Sequence[float],
+        endpoint: Endpoint,
+        outbox: Outbox,
+        clock: Clock,
+        drain_ns: int,
+    ) -> None:
+        """``users_at`` and ``think_s`` by phase; ``users_at`` is ``None`` for an open loop."""
+        self.schedule = schedule
+        self.index = index
+        self.count = count
+        self.endpoint = endpoint
+        self.outbox = outbox
+        self.clock = clock
+        self.t0_ns = 0
+        self.closing = False
+        self.in_flight: set[Any] = set()
+        self.finished = Event()
+        self.sent = 0
+        self.bytes_sent = 0
+        self.worst_lag_ns = 0
+        """Worst lateness of a wake-up since it was last read."""
+        self.end_ns = max((p.end_ns for p in schedule.phases), default=0)
+        self._drain_ns = drain_ns
+        self._users_at = users_at
+        self._think_s = think_s
+        self._arrivals = _Arrivals(schedule.stripe(index, count))
+        self._closed_phases = [p for p in schedule.phases if not p.open_loop]
+        self._closed: PhasePlan | None = None
+        self._closed_active = 0
+        self._closed_sent: dict[int, int] = {}
+        self._idle: list[Any] = []
+        self._backlog: deque[Arrival] = deque()
+        self._hub = get_hub()
+        self._timer = TimerFd()
+        self._watcher = self._hub.loop.io(self._timer.fd, 1, priority=2)
+        self._armed_ns = 0
+        self._sweeper = self._hub.loop.timer(_SWEEP_S, _SWEEP_S)
+
+    # --- life -----------------------------------------------------------------------------------
+
+    def start(self, t0_ns: int) -> None:
+        """The schedule's zero is at ``t0_ns`` of the monotonic clock."""
+        self.t0_ns = t0_ns
+        self._watcher.start(self._on_timer)
+        self._sweeper.start(self._sweep)
+        self._rearm(time.monotonic_ns())
+
+    def stop(self, kind: ErrorKind, detail: str, grace_s: float) -> None:
+        """Send nothing more; what is in flight has ``grace_s`` to end."""
+        if self.closing:
+            return
+        self.closing = True
+        left = list(self._backlog) + self._arrivals.remaining()
+        self._backlog.clear()
+        for arrival in left:
+            self._not_sent(arrival, kind, detail)
+        self._closed = None
+        now = time.monotonic_ns() - self.t0_ns
+        self.end_ns = min(self.end_ns, now)
+        self._drain_ns = min(self._drain_ns, int(grace_s * NS_PER_S))
+        self._rearm(time.monotonic_ns())
+
+    def take_over(self, schedule: Schedule) -> None:
+        """Add a lost worker's share of arrivals."""
+        if not self.closing:
+            self._arrivals.merge(schedule)
+            self._rearm(time.monotonic_ns())
+
+    @property
+    def backlog(self) -> int:
+        return len(self._backlog)
+
+    # --- for lanes ------------------------------------------------------------------------------
+
+    def take(self) -> Arrival:
+        """The next arrival for the calling lane; parks it until there is one."""
+        if self._backlog:
+            return self._backlog.popleft()
+        if self._arrivals.due_ns <= time.monotonic_ns() - self.t0_ns and self.t0_ns:
+            # Many answers may have come at once: what fell due meanwhile need not wait for the pump.
+            return self._arrivals.pop()
+        arrival = self._closed_arrival()
+        if arrival is not None:
+            return arrival
+        me = gevent.getcurrent()
+        self._idle.append(me)
+        try:
+            given: Arrival = self._hub.switch()
+        except BaseException:
+            if me in self._idle:
+                self._idle.remove(me)
+            raise
+        return given
+
+    def done(self, arrival: Arrival, pause: bool) -> None:
+        """The calling lane is through with ``arrival``; a user of a closed loop thinks before its next."""
+        self.sent += 1
+        self.bytes_sent += self.endpoint.length[arrival.item]
+        if self._users_at[arrival.phase] is None:
+            return
+        try:
+            if pause and not self.closing and (think := self._think_s[arrival.phase]):
+                gevent.sleep(think)
+        finally:
+            self._closed_active -= 1
+
+    # --- closed loop ----------------------------------------------------------------------------
+
+    def _allowed(self, phase: PhasePlan, now_ns: int) -> int:
+        """This worker's share of the lanes that the shape allows at this instant."""
+        users_at = self._users_at[phase.number]
+        assert users_at is not None
+        users = users_at((now_ns - phase.start_ns) / NS_PER_S)
+        return users // self.count + (self.index < users % self.count)
+
+    def _closed_arrival(self) -> Arrival | None:
+        phase = self._closed
+        if phase is None:
+            return None
+        now = time.monotonic_ns() - self.t0_ns
+        if now >= phase.end_ns or self._closed_active >= self._allowed(phase, now):
+            return None
+        k = self._closed_sent.get(phase.number, 0)
+        self._closed_sent[phase.number] = k + 1
+        self._closed_active += 1
+        k = k * self.count + self.index
+        seq = phase.first_seq + k
+        pi, sampled = self.schedule.closed_sampled(seq)
+        return Arrival(seq, now, phase.number, self.schedule.closed_item(phase.number, k), pi, sampled)
+
+    def _tend_closed(self, now: int) -> int:
+        """Open and close closed-loop phases, wake lanes that the shape allows; when to look again."""
+        look = _NEVER
+        self._closed = None
+        for phase in self._closed_phases:
+            if now < phase.start_ns:
+                look = min(look, phase.start_ns)
+            elif now < phase.end_ns:
+                self._closed = phase
+                look = min(look, now + _TICK_NS, phase.end_ns)
+        while self._closed and self._idle:
+            arrival = self._closed_arrival()
+            if arrival is None:
+                break
+            self._idle.pop().switch(arrival)
+        return look
+
+    # --- in the hub -----------------------------------------------------------------------------
+
+    def _rearm(self, now_ns: int, look_ns: int = 0) -> None:
+        at = min(self.t0_ns + min(self._arrivals.due_ns, look_ns or _NEVER), now_ns + _HEARTBEAT_NS)
+        self._armed_ns = at
+        self._timer.arm(at)
+
+    def _on_timer(self) -> None:
+        now_ns = time.monotonic_ns()
+        if now_ns - self._armed_ns > self.worst_lag_ns:
+            self.worst_lag_ns = now_ns - self._armed_ns
+        arrivals, idle, t0 = self._arrivals, self._idle, self.t0_ns
+        now = now_ns - t0
+        for _ in range(_BURST):
+            if arrivals.due_ns > now:
+                now = time.monotonic_ns() - t0
+                if arrivals.due_ns > now:
+                    break
+            arrival = arrivals.pop()
+            if idle:
+                idle.pop().switch(arrival)
+            else:
+                self._backlog.append(arrival)
+        look = self._tend_closed(now) if self._closed_phases and not self.closing else 0
+        now_ns = time.monotonic_ns()
+        self._rearm(now_ns, look)
+        if now_ns - t0 >= self.end_ns:
+            self._settle(now_ns - t0)
+
+    def _settle(self, now: int) -> None:
+        """After the last phase: finished once nothing is in flight, or the drain time is over."""
+        if self.finished.is_set():
+            return
+        out_of_time = now >= self.end_ns + self._drain_ns
+        if out_of_time:
+            left = list(self._backlog) + self._arrivals.remaining()
+            self._backlog.clear()
+            for arrival in left:
+                self._not_sent(arrival, ErrorKind.SCHEDULE_DROP, "no lane came free before the drain ended")
+            for lane in tuple(self.in_flight):
+                lane.greenlet.throw(TimedOut(ErrorKind.LOCAL_CANCELLED))
+        if not self.in_flight and not self._backlog and self._arrivals.due_ns == _NEVER:
+            self.finished.set()
+
+    def _sweep(self) -> None:
+        """Throw the timeout into each lane whose deadline has passed."""
+        now = time.monotonic_ns()
+        for lane in tuple(self.in_flight):
+            connection = lane.connection
+            if connection is not None and connection.deadline_ns and now >= connection.deadline_ns:
+                connection.deadline_ns = 0
+                lane.greenlet.throw(TimedOut(connection.deadline_kind))
+
+    def _not_sent(self, arrival: Arrival, kind: ErrorKind, detail: str) -> None:
+        self.outbox.add(not_sent(arrival, self.index, self.endpoint.length[arrival.item], kind, detail), None)
+
+
+def not_sent(arrival: Arrival, worker: int, size: int, kind: ErrorKind, detail: str) -> Record:
+    """Record of an arrival that never left."""
+    return Record(
+        seq=arrival.seq, phase=arrival.phase, item=arrival.item, worker=worker, due_ns=arrival.due_ns,
+        sent_ns=None, first_byte_ns=None, first_token_ns=None, end_ns=None,
+        outcome=Outcome.NOT_SENT, error=kind, status=0, attempts=0, attempt_errors="", stale_retries=0,
+        request_bytes=size, response_bytes=0, tokens_in=None, tokens_out=None, tokens_cached=None,
+        usage_source="", content_events=0, gaps_us=b"", server_timing="", model="", finish_reason="",
+        kernel_clock=False, reused_connection=False, pi=arrival.pi, sampled=arrival.sampled,
+        error_detail=detail,
+    )  # fmt: skip

@@ -1,0 +1,141 @@
+"""From the journals of a run to its folder: figures, verdict, report and every other file.
+
+The same for a run that has just ended, one that is read again, and one cut short by a kill.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmload import corpus, journal, report, verdict
+from mmload.histogram import hgrm, hlog
+from mmload.model import InputError, Item, Money, Score, Verdict
+from mmload.profile import Profile, frozen_toml
+from mmload.report.answers import AnswerRow, write_answers
+from mmload.report.files import write_text
+from mmload.report.parquet import RequestRow, write_requests
+from mmload.summary import (
+    RUN_JOURNAL,
+    SCORES_JOURNAL,
+    Ending,
+    RunInfo,
+    RunReader,
+    answers_of,
+    figures,
+    intervals_for_log,
+    merged_latency,
+    series,
+    worst_seqs,
+)
+
+
+@dataclass(frozen=True)
+class Finished:
+    run_dir: Path
+    figures: Mapping[str, Any]
+    verdict: Verdict
+    profile: Profile
+
+
+def load_items(suite_dir: Path) -> list[Item]:
+    """Items of the suite that a run was made with. Raises ``InputError`` if its folder has gone."""
+    return list(corpus.load(suite_dir).items)
+
+
+def finish(
+    run_dir: Path,
+    environment: Mapping[str, Any] | None = None,
+    secrets: tuple[str, ...] = (),
+    reader: RunReader | None = None,
+) -> Finished:
+    """Write every file of the run folder from its journals. Raises ``InputError`` if there is no run."""
+    if not (run_dir / RUN_JOURNAL).exists():
+        raise InputError(f"{run_dir}: no run of mmload in this folder ({RUN_JOURNAL} is missing)")
+    reader = reader or RunReader(run_dir, load_items)
+    reader.poll()
+    info = reader.plan
+    ending = Ending(reader.end, reader.events, reader.last_ns, reader.damaged)
+    found, _, decided = verdict.conclude(figures(reader.summary, info, ending), info.profile.gates)
+    plots = series(reader.summary, info, answers_of(run_dir, worst_seqs(reader.summary)))
+    if environment is None:
+        environment = _stored_environment(run_dir)
+    write_text(run_dir / "profile.toml", frozen_toml(info.profile))
+    write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
+    _write_histograms(run_dir, reader, info)
+    _write_rows(run_dir, info, secrets)
+    run_info = {**info.header, "cut": reader.end is None, "end_reason": ending.reason}
+    report.write(
+        run_dir,
+        found,
+        plots,
+        profile=info.profile,
+        run_info=run_info,
+        environment=environment,
+        secrets=secrets,
+    )
+    return Finished(run_dir, found, decided, info.profile)
+
+
+def _stored_environment(run_dir: Path) -> Mapping[str, Any]:
+    path = run_dir / "environment.json"
+    try:
+        stored: Mapping[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return stored
+
+
+def _write_histograms(run_dir: Path, reader: RunReader, info: RunInfo) -> None:
+    started = float(info.header["t0_wall_ns"]) / 1e9
+    lines = hlog(
+        intervals_for_log(reader.summary, info),
+        title=f"mmload {info.header['mmload_version']} run={info.header['run_id']}",
+        base_time_s=started,
+        base_time_iso=str(info.header["started_at"]),
+    )
+    write_text(run_dir / "latency.hlog", "".join(lines))
+    for metric in ("e2e", "service", "ttft", "inter_token"):
+        histogram = merged_latency(reader.summary, info, metric)
+        if histogram.n:
+            write_text(run_dir / f"{metric}.hgrm", hgrm(histogram))
+
+
+def _scores(run_dir: Path) -> dict[int, Score]:
+    found: dict[int, Score] = {}
+    for kind, body in journal.Follower(run_dir / SCORES_JOURNAL).poll():
+        if kind == journal.SCORES:
+            found.update((score.seq, score) for score in body)
+    return found
+
+
+def _write_rows(run_dir: Path, info: RunInfo, secrets: tuple[str, ...]) -> None:
+    scores = _scores(run_dir)
+    phase_of: dict[int, str] = {p.number: p.name for p in info.phases}
+    seen: dict[int, int] = {}
+
+    def requests() -> Iterator[RequestRow]:
+        for kind, body in journal.Follower(run_dir / RUN_JOURNAL).poll():
+            if kind != journal.RECORDS:
+                continue
+            for record in body:
+                seen[record.seq] = record.phase
+                item = info.items[record.item]
+                cost: Money = info.book.bill(record, item.prompt_tokens).total
+                yield RequestRow(record, phase_of[record.phase], item, cost, scores.get(record.seq))
+
+    def answers() -> Iterator[AnswerRow]:
+        for kind, body in journal.Follower(run_dir / RUN_JOURNAL).poll():
+            if kind != journal.ANSWERS:
+                continue
+            for answer in body:
+                phase = phase_of.get(seen.get(answer.seq, -1), "")
+                yield AnswerRow(
+                    answer.seq, phase, info.items[answer.item], answer.text, scores.get(answer.seq)
+                )
+
+    write_requests(run_dir / "requests.parquet", requests())
+    write_answers(run_dir / "answers", answers(), secrets=secrets)

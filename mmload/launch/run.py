@@ -1,0 +1,278 @@
+"""The main job: start the processes of a run, watch them to the end, write the folder.
+
+Order: plan (suite, bodies, schedule), run folder, target, master and workers, scorer; then the live
+view; then, when the master has written its last frame and the scorer has read it, the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets as random_secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import mmload
+from mmload import plan as planning
+from mmload.launch.children import Child, free_port
+from mmload.launch.environment import environment
+from mmload.launch.finish import Finished, finish
+from mmload.launch.target import probe
+from mmload.launch.watch import Watch
+from mmload.model import InputError, MmloadError
+from mmload.plan import MATRIX_VERSION, Plan
+from mmload.profile import Profile, api_key, to_toml_dict
+from mmload.report.live import LiveView
+from mmload.report.prometheus import Metrics, RunLabels, serve_metrics
+
+_TICK_S: Final = 0.5
+_SCORER_S: Final = 300.0
+_KILLED_S: Final = 30.0
+
+
+@dataclass
+class RunOptions:
+    """How, not what: the profile says what."""
+
+    out: Path | None = None
+    show: bool = True
+    """Live view on stderr."""
+    prometheus_port: int | None = 0
+    """0 takes a free one; ``None`` serves no metrics."""
+    prometheus_addr: str = "127.0.0.1"
+    metrics_linger_s: float = 0.0
+    say: Callable[[str], None] = field(default=lambda _line: None)
+
+
+@dataclass
+class _Interrupt:
+    """Ctrl-C: the first ends the traffic, the second ends everything."""
+
+    count: int = 0
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished, bool]:
+    """Run ``profile``; gives the finished run and whether it was interrupted.
+
+    Raises ``InputError`` before anything was sent, ``MmloadError`` if the run could not be carried out.
+    """
+    if profile.target.url is not None:
+        probe(profile.target)
+    plan = planning.build(profile, base_dir, progress=_progress(options))
+    run_dir = _make_folder(profile, options.out)
+    interrupt = _Interrupt()
+    with _signals(interrupt), _Fleet(run_dir) as fleet:
+        watch = fleet.start(plan, options)
+        _attend(fleet, watch, options, interrupt, profile)
+        fleet.settle(interrupt)
+        secret = api_key(profile.target, os.environ)
+        finished = finish(run_dir, environment(), (secret,) if secret else (), watch.reader)
+        fleet.linger(finished, options)
+    return finished, interrupt.count > 0
+
+
+def _progress(options: RunOptions) -> planning.Progress:
+    last = 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if options.show and (now - last > 2 or done == total):
+            last = now
+            options.say(f"drawing the suite: {done} of {total} items")
+
+    return report
+
+
+def _make_folder(profile: Profile, out: Path | None) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    run_dir = out or Path("reports") / f"{profile.name}-{stamp}"
+    if (run_dir / "journal").exists():
+        raise InputError(f"--out {run_dir}: there is a run in this folder already; give another")
+    try:
+        (run_dir / "journal").mkdir(parents=True)
+    except OSError as e:
+        raise InputError(f"--out {run_dir}: cannot be written ({e.strerror})") from None
+    return run_dir
+
+
+@contextmanager
+def _signals(interrupt: _Interrupt) -> Iterator[None]:
+    before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Fleet:
+    """The processes of one run. Whatever happens, none of them is left behind."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.logs = run_dir / "logs"
+        self.children: list[Child] = []
+        self.master: Child | None = None
+        self.scorer: Child | None = None
+        self._metrics: Metrics | None = None
+        self._endpoint: Any = None
+
+    def __enter__(self) -> _Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._endpoint is not None:
+            self._endpoint.close()
+        for child in reversed(self.children):
+            child.end()
+
+    def _spawn(self, name: str, module: str, *arguments: str, pipe: bool = False) -> Child:
+        child = Child(name, module, arguments, self.logs, pipe)
+        self.children.append(child)
+        return child
+
+    def start(self, plan: Plan, options: RunOptions) -> Watch:
+        """Target, master, workers and scorer, and what follows them."""
+        profile = plan.profile
+        target = None
+        if profile.target.engine is not None:
+            config = profile.target.sim.model_dump_json()
+            suite = str(plan.suite.dir)
+            target = self._spawn(
+                "target", "mmload.serve", "--engine", profile.target.engine, "--port", "0",
+                "--suite", suite, "--config", config, pipe=True,
+            )  # fmt: skip
+        port = free_port()
+        arguments = ("--master-host", "127.0.0.1", "--master-port", str(port))
+        workers = [
+            self._spawn(f"worker-{i}", "mmload.drive.worker", *arguments) for i in range(profile.workers)
+        ]
+        url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
+        order = _order(plan, url, self.run_dir)
+        (self.run_dir / "journal" / "plan.json").write_text(json.dumps(order))
+        self.master = self._spawn(
+            "master", "mmload.drive.master", "--run-dir", str(self.run_dir), "--port", str(port)
+        )
+        self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
+        self._serve_metrics(plan, order, options)
+        return Watch(self.run_dir, self._metrics, len(workers))
+
+    def _serve_metrics(self, plan: Plan, order: dict[str, Any], options: RunOptions) -> None:
+        if options.prometheus_port is None:
+            return
+        profile, frame = plan.profile, order["run_frame"]
+        labels = RunLabels(
+            frame["run_id"],
+            profile.name,
+            frame["target"],
+            profile.target.model,
+            mmload.__version__,
+            time.time(),
+        )
+        slo = {task: limit.e2e_ms / 1000 for task, limit in profile.slo.items()}
+        ttft = tuple(s.ttft_ms / 1000 for s in profile.slo.values() if s.ttft_ms)
+        self._metrics = Metrics(labels, plan.suite.items, slo, ttft)
+        try:
+            self._endpoint = serve_metrics(self._metrics, options.prometheus_port, options.prometheus_addr)
+        except OSError as e:
+            raise InputError(f"--prometheus-port {options.prometheus_port}: {e.strerror}") from None
+        options.say(f"metrics: {self._endpoint.url}")
+
+    def settle(self, interrupt: _Interrupt) -> None:
+        """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
+        assert self.master is not None and self.scorer is not None
+        code = self.master.process.wait()
+        if not (self.run_dir / "journal" / "run.mmj").exists() or (code and not self._has_begun()):
+            if interrupt.count:
+                raise KeyboardInterrupt
+            raise MmloadError(self.master.last_words())
+        give_up = time.monotonic() + (_KILLED_S if code or interrupt.count > 1 else _SCORER_S)
+        while self.scorer.alive and time.monotonic() < give_up and interrupt.count < 2:
+            time.sleep(0.05)
+        if not self.scorer.alive and self.scorer.process.returncode:
+            raise MmloadError(f"the scorer failed: {self.scorer.last_words()}")
+
+    def _has_begun(self) -> bool:
+        return (self.run_dir / "journal" / "run.mmj").stat().st_size > 64
+
+    def linger(self, finished: Finished, options: RunOptions) -> None:
+        """Keep the final metrics up for scrapers that come seldom."""
+        if self._metrics is None:
+            return
+        gates = {gate["name"]: gate["verdict"] == "pass" for gate in finished.figures["gates"]}
+        self._metrics.settle(bool(finished.figures["validity"]["valid"]), gates)
+        time.sleep(options.metrics_linger_s)
+
+
+def _order(plan: Plan, url: str, run_dir: Path) -> dict[str, Any]:
+    """What the master is told, and the first frame of the journal."""
+    profile = plan.profile
+    started = datetime.now(UTC)
+    run_id = f"{profile.name}-{started.strftime('%Y%m%dT%H%M%SZ')}-{random_secrets.token_hex(3)}"
+    stored = to_toml_dict(profile)
+    frame = {
+        "run_id": run_id,
+        "profile": stored,
+        "suite_dir": str(plan.suite.dir),
+        "suite_id": plan.suite.id,
+        "phases": [list(p) for p in plan.schedule.phases],
+        "bursts": [list(b) for b in plan.bursts],
+        "workers": profile.workers,
+        "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "workload_fingerprint": plan.fingerprint,
+        "matrix_version": MATRIX_VERSION,
+        "target": profile.target.engine or urlsplit(url).netloc.rpartition("@")[2],
+        "mmload_version": mmload.__version__,
+        "task_weights": plan.task_weights,
+    }
+    return {
+        "profile": stored,
+        "base_dir": str(plan.base_dir.resolve()),
+        "url": url,
+        "workers": profile.workers,
+        "trace_prefix": random_secrets.token_hex(8),
+        "run_dir": str(run_dir.resolve()),
+        "run_frame": frame,
+    }
+
+
+def _attend(
+    fleet: _Fleet, watch: Watch, options: RunOptions, interrupt: _Interrupt, profile: Profile
+) -> None:
+    """Until the master ends: the live view, Ctrl-C, the budget."""
+    assert fleet.master is not None
+    told, spent = 0, False
+    budget = profile.cost.budget_usd
+    with LiveView(show=options.show) as view:
+        while fleet.master.alive:
+            watch.poll()
+            state = watch.state(time.time())
+            view.update(state)
+            if budget and not spent and state.cost_usd is not None and state.cost_usd >= budget:
+                view.say(f"the budget of {budget:g} USD is spent: no more requests")
+                fleet.master.signal(signal.SIGUSR1)
+                spent = True
+            if interrupt.count > told:
+                told = interrupt.count
+                view.say("interrupted: no more requests; once more leaves at once")
+                fleet.master.signal(signal.SIGINT if told == 1 else signal.SIGKILL)
+            _pause(fleet.master, interrupt, told)
+        watch.poll()
+
+
+def _pause(master: Child, interrupt: _Interrupt, told: int) -> None:
+    until = time.monotonic() + _TICK_S
+    while time.monotonic() < until and master.alive and interrupt.count == told:
+        time.sleep(0.05)

@@ -1,0 +1,57 @@
+"""Whether there is anything at the target's address that speaks HTTP, before a run is begun."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+from mmload.model import InputError
+from mmload.profile import Target, api_key
+
+
+def probe(target: Target) -> None:
+    """One harmless GET of the list of models; any HTTP answer will do.
+
+    Raises ``InputError`` for a target that cannot be reached, is no HTTP server, or whose key variable
+    is not set.
+    """
+    api_key(target, os.environ)
+    assert target.url is not None
+    parts = urlsplit(target.url)
+    host = parts.hostname or ""
+    where = f"target.url = {target.url!r}"
+    timeout = target.connect_timeout_s
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        if not target.tls_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
+    try:
+        connection.request("GET", f"{parts.path.rstrip('/')}/models")
+        connection.getresponse().read(64 * 1024)
+    except ssl.SSLCertVerificationError as e:
+        raise InputError(
+            f"{where}: its certificate does not verify ({e.verify_message}); "
+            "set target.tls_verify = false only for a host that you know"
+        ) from None
+    except ConnectionRefusedError:
+        raise InputError(f"{where}: nobody listens there (connection refused)") from None
+    except TimeoutError:
+        raise InputError(f"{where}: no answer within {timeout:g} s") from None
+    except socket.gaierror:
+        raise InputError(f"{where}: the host name {host!r} cannot be resolved") from None
+    except http.client.HTTPException as e:
+        raise InputError(
+            f"{where}: it answers, but not in HTTP ({type(e).__name__}); is it an https address?"
+        ) from None
+    except OSError as e:
+        raise InputError(f"{where}: cannot be reached ({e.strerror or e})") from None
+    finally:
+        connection.close()

@@ -1,0 +1,112 @@
+"""A run seen while it runs: the journals followed into a ``LiveState``.
+
+Not aware of the processes; it is given a folder and the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mmload import journal
+from mmload.launch.finish import load_items
+from mmload.model import NS_PER_S, PhasePlan
+from mmload.report.live import LiveState
+from mmload.report.prometheus import Metrics
+from mmload.summary import RUN_JOURNAL, SCORES_JOURNAL, Ending, RunReader, figures
+
+_RECENT: Final = 5
+"""Bins over which the current rate is averaged."""
+
+
+class Watch:
+    """Follows one run folder."""
+
+    def __init__(self, run_dir: Path, metrics: Metrics | None, workers: int) -> None:
+        self.reader = RunReader(run_dir, load_items)
+        self.metrics = metrics
+        self.workers = workers
+        self.figures: Mapping[str, Any] | None = None
+        self._for_metrics = (
+            [journal.Follower(run_dir / name) for name in (RUN_JOURNAL, SCORES_JOURNAL)] if metrics else []
+        )
+
+    def poll(self) -> None:
+        """Take in what was written since."""
+        self.reader.poll()
+        for follower in self._for_metrics:
+            for kind, body in follower.poll():
+                assert self.metrics is not None
+                self.metrics.take(kind, body)
+
+    @property
+    def began_s(self) -> float | None:
+        """Wall time of the schedule's zero; ``None`` before the start."""
+        info = self.reader.info
+        return None if info is None else float(info.header["t0_wall_ns"]) / NS_PER_S
+
+    def state(self, now_wall_s: float) -> LiveState:
+        """The run as it stands."""
+        reader, info = self.reader, self.reader.info
+        if info is None or self.began_s is None:
+            return LiveState(workers=self.workers)
+        elapsed = now_wall_s - self.began_s
+        self.figures = found = figures(
+            reader.summary, info, Ending(None, reader.events, reader.last_ns, live=True)
+        )
+        number, phase = _current(info.phases, int(elapsed * NS_PER_S))
+        latency, counts, quality = found["latency_ms"]["e2e"], found["counts"], found["quality"]
+        validity, cost = found["validity"], found["cost"]
+        rates = _recent_rates(found, phase)
+        state = LiveState(
+            profile=info.profile.name,
+            target=str(info.header["target"]),
+            phase=phase.name if phase else "",
+            phase_number=number,
+            phase_count=len(info.phases),
+            elapsed_s=max(0.0, elapsed),
+            total_s=info.phases[-1].end_ns / NS_PER_S,
+            offered_rpm=rates[0],
+            achieved_rpm=rates[1],
+            p50_ms=latency["p50"],
+            p95_ms=latency["p95"],
+            p99_ms=latency["p99"],
+            slo_ms=info.profile.slo_of("default").e2e_ms,
+            quality=quality["score"],
+            quality_low=quality["low"],
+            quality_high=quality["high"],
+            n_scored=quality["n_scored"] or 0,
+            planned=sum(p.planned for p in info.phases) or None,
+            sent=counts["sent"] or 0,
+            ok=counts["ok"] or 0,
+            failed=counts["failed"] or 0,
+            shed=counts["shed"] or 0,
+            errors=counts["errors"],
+            cost_usd=cost["total_usd"],
+            per_good_query_usd=cost["per_good_query_usd"],
+            send_lag_p99_ms=validity["send_lag_ms"]["p99"],
+            generator_cpu_ratio=validity["generator_cpu_ratio"],
+            workers=self.workers,
+            warnings=[] if validity["valid"] else validity["reasons"],
+        )
+        if self.metrics is not None:
+            self.metrics.show(state)
+        return state
+
+
+def _current(phases: Sequence[PhasePlan], now_ns: int) -> tuple[int, PhasePlan | None]:
+    for number, phase in enumerate(phases, start=1):
+        if now_ns < phase.end_ns:
+            return number, phase
+    return len(phases), phases[-1] if phases else None
+
+
+def _recent_rates(found: Mapping[str, Any], phase: PhasePlan | None) -> tuple[float | None, float | None]:
+    if phase is None:
+        return None, None
+    for entry in found["phases"]:
+        if entry["name"] == phase.name:
+            throughput = entry["throughput"]
+            return throughput.get("offered_rpm"), throughput["achieved_rpm"]
+    return None, None

@@ -1,0 +1,116 @@
+"""A profile made ready to run: suite, request bodies, schedule, and the fingerprint of all three.
+
+The same for the launcher, the master and every worker on every host: a pure function of the profile
+and its seeds. Not aware of processes, sockets or clocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mmload import corpus, plugins, schedule
+from mmload.corpus import Bodies, Suite
+from mmload.model import NS_PER_S, Item
+from mmload.profile import Profile
+from mmload.schedule import Schedule
+from mmload.shapes import Shape
+from mmload.tasks import Task
+from mmload.wire import Adapter
+
+Progress = Callable[[int, int], None]
+MATRIX_VERSION: Final = "1.0.0"
+"""Version of the built-in definition of tasks, scorers and gates (semantic versioning)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is fixed before the first request leaves."""
+
+    profile: Profile
+    base_dir: Path
+    tasks: Mapping[str, Task]
+    adapter: Adapter
+    suite: Suite
+    bodies: Bodies
+    shapes: Sequence[Shape]
+    """By phase of the profile, in its order."""
+    schedule: Schedule
+    fingerprint: str
+    """sha256 over payload bytes, schedule, mix and scorer versions; the same for any number of workers."""
+
+    def shape_of(self, phase: int) -> Shape:
+        """Shape of phase number ``phase`` of the schedule."""
+        names = [p.name for p in self.profile.phase]
+        return self.shapes[names.index(self.schedule.phases[phase].group)]
+
+    @property
+    def bursts(self) -> list[tuple[float, float]]:
+        """Burst windows of the whole run, in seconds from its start."""
+        return [
+            (phase.start_ns / NS_PER_S + start, phase.start_ns / NS_PER_S + end)
+            for phase in self.schedule.phases
+            for start, end in self.shape_of(phase.number).bursts
+        ]
+
+    @property
+    def task_weights(self) -> dict[str, float]:
+        """Declared weights of the tasks in the quality score, never the accidental traffic mix."""
+        declared = self.profile.quality.task_weights or self.profile.mix.tasks
+        present = {item.task for item in self.suite.items}
+        return {task: weight for task, weight in declared.items() if task in present and weight > 0}
+
+
+def build(
+    profile: Profile, base_dir: Path, cache: Path | None = None, progress: Progress | None = None
+) -> Plan:
+    """Draw or find the suite, encode the bodies, compile the schedule.
+
+    Raises ``InputError`` for a name that no plug-in carries, or keys that a shape refuses.
+    """
+    shapes: list[Shape] = [_make("shapes", p.shape, p, base_dir) for p in profile.phase]
+    tasks: dict[str, Task] = {
+        name: _make("tasks", name) for name, weight in profile.mix.tasks.items() if weight > 0
+    }
+    target = profile.target
+    adapter: Adapter = _make("wire", target.protocol, target.model, target.body)
+    suite = corpus.build(profile.mix, tasks, cache or corpus.default_cache(), progress)
+
+    def encode(item: Item, images: Sequence[bytes]) -> bytes:
+        return adapter.encode(item, images, item.streaming)
+
+    bodies = corpus.encode(suite, encode, _wire_key(profile), target.streaming)
+    compiled = schedule.compile(profile, shapes, corpus.strata(suite), [item.task for item in suite.items])
+    return Plan(
+        profile,
+        base_dir,
+        tasks,
+        adapter,
+        suite,
+        bodies,
+        shapes,
+        compiled,
+        _fingerprint(profile, tasks, bodies, compiled),
+    )
+
+
+def _make(family: str, name: str, *arguments: object) -> Any:
+    factory: Any = plugins.get(family, name)
+    return factory(*arguments)
+
+
+def _wire_key(profile: Profile) -> str:
+    target = profile.target
+    return f"{target.protocol}|{target.model}|{target.streaming}|{sorted(target.body.items())}"
+
+
+def _fingerprint(profile: Profile, tasks: Mapping[str, Task], bodies: Bodies, compiled: Schedule) -> str:
+    digest = hashlib.sha256(compiled.fingerprint_bytes())
+    digest.update(bodies.sha256.encode())
+    digest.update(profile.mix.model_dump_json().encode())
+    for name in sorted(tasks):
+        digest.update(f"{name}={tasks[name].version}".encode())
+    return digest.hexdigest()

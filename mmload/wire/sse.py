@@ -1,0 +1,64 @@
+"""Server-sent events (WHATWG HTML, 9.2.6): bytes in any pieces -> payloads of ``data`` fields.
+
+Lines end with LF, CRLF or CR; a byte-order mark is dropped; comments, ``id`` and ``retry`` are
+ignored. Decoding the payload is the caller's business, and so is a limit on the total size.
+"""
+
+from __future__ import annotations
+
+
+class EventStream:
+    """Splits a stream into the payloads of its events."""
+
+    __slots__ = ("_begun", "_buffer", "_cr", "_data")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._data: list[bytes] = []
+        self._begun = False
+        self._cr = False
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Payloads of the events that this piece completed."""
+        if not self._begun:
+            piece = self._buffer + piece
+            if len(piece) < 3 and b"\xef\xbb\xbf".startswith(piece):
+                self._buffer = piece
+                return []
+            self._buffer, self._begun = b"", True
+            piece = piece.removeprefix(b"\xef\xbb\xbf")
+        if self._cr or b"\r" in piece:
+            piece = self._normalise(piece)
+        lines = (self._buffer + piece).split(b"\n")
+        self._buffer = lines.pop()
+        events: list[bytes] = []
+        for line in lines:
+            self._line(line, events)
+        return events
+
+    def close(self) -> list[bytes]:
+        """Payload left without its closing blank line: many servers end so, and it is taken."""
+        events: list[bytes] = []
+        self._line(self._buffer, events)
+        self._line(b"", events)
+        self._buffer = b""
+        return events
+
+    def _normalise(self, piece: bytes) -> bytes:
+        """CRLF and CR to LF, also where a CRLF is cut between two pieces."""
+        if not piece:
+            return piece
+        if self._cr and piece.startswith(b"\n"):
+            piece = piece[1:]
+        self._cr = piece.endswith(b"\r")
+        return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _line(self, line: bytes, events: list[bytes]) -> None:
+        if not line:
+            if self._data:
+                events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+                self._data = []
+        elif line.startswith(b"data:"):
+            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+        elif line == b"data":
+            self._data.append(b"")
