@@ -32,14 +32,14 @@ def ratio(k: float, n: float) -> float | None:
 def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]:
     """``slices`` is ``by_slice``, which is known for the whole run only."""
     estimate = view.quality()
-    graded = view.quality(hits=M.W_VALUE)
+    graded = view.quality(hits=M.W_VALUE, unit=VALUE_ONE)
     bound = estimate.bound(0.95) if estimate else None
     return {
         "score": rounded(bound.value) if bound else None,
         "low": rounded(bound.low) if bound else None,
         "high": rounded(bound.high) if bound else None,
         "unconditional": rounded(unconditional(view)),
-        "graded": rounded(graded.value / VALUE_ONE) if graded else None,
+        "graded": rounded(graded.value) if graded else None,
         "n_scored": view.sum(M.N_SCORED),
         "n_eligible": view.sum(M.OK),
         "interval": None if estimate is None else "replicates" if view.replicated else "blocks",

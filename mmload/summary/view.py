@@ -111,12 +111,15 @@ class View:
                 made.merge(found)
         return made
 
-    def quality(self, hits: M = M.W_PASS, weights: M = M.W) -> Clustered | None:
-        """Task-weighted share of sampled answers, with its spread over replicates or time blocks."""
+    def quality(self, hits: M = M.W_PASS, weights: M = M.W, unit: int = 1) -> Clustered | None:
+        """Task-weighted share of sampled answers, with its spread over replicates or time blocks.
+
+        ``unit`` is what ``hits`` counts a full answer as.
+        """
         cluster, groups = self._clusters()
         n, tasks = len(groups), len(self.info.tasks)
         h, w = np.zeros((n, tasks)), np.zeros((n, tasks))
-        np.add.at(h, (cluster, self.task), self.data[:, hits])
+        np.add.at(h, (cluster, self.task), self.data[:, hits] / unit)
         np.add.at(w, (cluster, self.task), self.data[:, weights])
         ratio = self.by_task[:, M.W2] / np.maximum(self.by_task[:, M.W], 1)
         squared = w.sum(axis=0) * ratio * W_ONE
