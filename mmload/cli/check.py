@@ -185,8 +185,10 @@ def _drawing(plan: Plan) -> list[str]:
 
     width = min(shutil.get_terminal_size((80, 24)).columns, 120)
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    bins = columns(width)
-    times, rpm = _binned(plan, bins)
+    shown = columns(width)
+    # Bins of less than a second would draw the noise of single arrivals.
+    bins = max(1, min(shown, int(plan.estimate.duration_s)))
+    times, rpm = ([values[k * bins // shown] for k in range(shown)] for values in _binned(plan, bins))
     stretches = [Stretch(p.name, p.start_s, p.start_s + p.duration_s) for p in plan.estimate.phases]
     lines: list[str] = []
     if any(phase.open_loop for phase in plan.estimate.phases):

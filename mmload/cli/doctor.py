@@ -1,0 +1,68 @@
+"""Say what on this machine would spoil a measurement, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmload.cli._options import json_option, print_json, read_profile
+
+if TYPE_CHECKING:
+    from mmload.cli._machine import Finding, Needs
+
+EXIT_SPOILED = 5
+
+
+@click.command(epilog="Example: mmload doctor traffic_profiles/burst.toml")
+@click.argument("profile", type=click.Path(path_type=Path), required=False)
+@click.option("--workers", type=click.IntRange(1, 256), help="Workers that the run will have.")
+@json_option
+def doctor(profile: Path | None, workers: int | None, as_json: bool) -> int:
+    """Look at cores, file descriptors, ports, clocks, kernel timestamps, memory and more.
+
+    With PROFILE, against what that run would need. Exits with 5 if something found would make a run
+    invalid; what may only move its figures is a warning.
+    """
+    from mmload.cli._machine import Status, examine
+
+    findings = examine(_needs(profile, workers))
+    failed = [finding for finding in findings if finding.status is Status.FAIL]
+    if as_json:
+        print_json({"healthy": not failed, "findings": [asdict(finding) for finding in findings]})
+    else:
+        _show(findings)
+    return EXIT_SPOILED if failed else 0
+
+
+def _needs(profile: Path | None, workers: int | None) -> Needs:
+    from mmload.cli._machine import Needs
+
+    if profile is None:
+        return Needs(workers=workers or 1)
+    asked = read_profile(profile, workers=workers)
+    target = asked.target
+    users = [phase.users if isinstance(phase.users, list) else [phase.users or 0] for phase in asked.phase]
+    most_users = max((max(u) for u in users), default=0)
+    rates = [
+        r for p in asked.phase for r in (p.rpm if isinstance(p.rpm, list) else [p.rpm, p.peak_rpm, p.to_rpm])
+    ]
+    fresh = max((r or 0.0) for r in rates) / 60 if target.connection == "fresh" else 0.0
+    return Needs(asked.workers, max(target.max_in_flight, most_users), fresh, target.engine is not None)
+
+
+def _show(findings: list[Finding]) -> None:
+    width = max(len(finding.name) for finding in findings)
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    for finding in findings:
+        status = click.style(f"{finding.status:<4}", fg=colours[finding.status])
+        click.echo(f"{status}  {finding.name:<{width}}  {finding.found}")
+        if finding.remedy and finding.status != "ok":
+            click.echo(f"      {'':<{width}}  -> {finding.remedy}")
+    worst = {finding.status.value for finding in findings}
+    verdict = (
+        "would make runs invalid" if "fail" in worst else "may move figures" if "warn" in worst else "is well"
+    )
+    click.echo(f"\nThis machine {verdict}.")
