@@ -23,8 +23,8 @@ def write(
     environment: Mapping[str, Any],
     secrets: Sequence[str] = (),
 ) -> list[Path]:
-    """Write report.html, report.md, junit.xml, summary.json and plots/; see ``write.write``."""
-    from mmload.report.write import write as write_now
+    """Write report.html, report.md, junit.xml, summary.json and plots/; see ``folder.write``."""
+    from mmload.report.folder import write as write_now
 
     return write_now(
         run_dir, figures, series, profile=profile, run_info=run_info, environment=environment, secrets=secrets

@@ -60,11 +60,11 @@ def worst(measured: Measured) -> list[Case]:
 
 
 def of_gates(measured: Measured) -> list[Page]:
-    """One page per gate that did not pass."""
+    """One page per gate that did not pass, failed ones first."""
     entries = list(measured.series.get("worst") or [])
     pages: list[Page] = []
     shown: set[int] = set()
-    for gate in gates(measured):
+    for gate in sorted(gates(measured), key=lambda gate: gate.verdict != "fail"):
         if gate.verdict == "pass":
             continue
         chosen_by, wanted, order = _selection(gate.name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -20,7 +19,7 @@ from markupsafe import Markup
 from mmload.report import evidence, facts, svg, verdicts
 from mmload.report.charts import draw_all
 from mmload.report.definitions import definitions
-from mmload.report.escape import one_line, visible
+from mmload.report.escape import visible
 from mmload.report.measured import Measured
 from mmload.report.table import Chart
 
@@ -33,14 +32,18 @@ def _engine() -> Environment:
     engine = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     engine.filters["plot"] = both_widths
-    engine.filters["visible"] = visible
-    engine.filters["one_line"] = one_line
     return engine
+
+
+def _shown(value: Any) -> Any:
+    """Whatever is printed loses its control characters; what is SVG of ours stays as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def both_widths(chart: Chart) -> Markup:
@@ -93,7 +96,6 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         environment=facts.environment(measured),
         method=definitions(measured),
         facts=facts.run(measured),
-        embedded=json.dumps({"verdict": measured.figures.get("verdict"), "run": run.get("id")}),
     )
 
 

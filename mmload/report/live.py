@@ -112,7 +112,7 @@ def plain(state: LiveState) -> str:
         f"{terminal(state.phase) or 'starting'} {state.phase_number}/{state.phase_count}",
         f"offered {rpm(state.offered_rpm)} rpm",
         f"answered {rpm(state.achieved_rpm)} rpm",
-        _latency(state).split("  objective")[0].replace("   ", " "),
+        _latency(state).split("   objective")[0].replace("   ", " "),
         f"quality {percent(state.quality)}",
         f"errors {count(sum(state.errors.values()))}",
         f"cost {usd(state.cost_usd)}",

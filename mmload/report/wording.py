@@ -166,4 +166,4 @@ def gate_title(name: str) -> str:
     words = words.replace("p999", "p99.9").replace("rpm_at_quality", "rpm at quality")
     words = words.replace("per_good_query_usd", "cost per good query")
     words = words.replace("per_query_usd", "cost per query").replace("over_slo", "beyond objective")
-    return words.replace("_", " ")
+    return {"error": "failed or shed"}.get(words, words.replace("_", " "))

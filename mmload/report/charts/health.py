@@ -27,8 +27,8 @@ def send_lag(measured: Measured) -> Chart:
     """How late requests left, over time."""
     parts = measured.bins(MOST_POINTS)
     values = [highest(measured.second("send_lag_max_ms")[p]) for p in parts]
-    table = _table(measured)
     title = "Send lag"
+    table = _table(measured, title)
     seen = [v for v in values if v is not None]
     if not seen:
         return Chart("send-lag", title, "", table, absent="no request was sent")
@@ -66,8 +66,8 @@ def generator_cpu(measured: Measured) -> Chart:
     """Share of one core that the busiest worker used, over time."""
     parts = measured.bins(MOST_POINTS)
     values = [highest(measured.second("generator_cpu_ratio")[p]) for p in parts]
-    table = _table(measured)
     title = "Generator CPU"
+    table = _table(measured, title)
     peak = highest(values)
     if peak is None:
         return Chart("generator-cpu", title, "", table, absent="no telemetry was recorded")
@@ -99,7 +99,7 @@ def generator_cpu(measured: Measured) -> Chart:
     return Chart("generator-cpu", title, f"At most {percent(peak)} of one core.", table, draw)
 
 
-def _table(measured: Measured) -> Table:
+def _table(measured: Measured, title: str) -> Table:
     data = [
         [
             clock(stretch(measured, p)[0]),
@@ -110,5 +110,5 @@ def _table(measured: Measured) -> Table:
         for p in measured.bins(MOST_ROWS)
     ]
     return Table(
-        "Generator over time", ["From", "Phase", "Latest send", "CPU of a core"], data, text_columns=2
+        f"{title} over time", ["From", "Phase", "Latest send", "CPU of a core"], data, text_columns=2
     )

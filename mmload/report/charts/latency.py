@@ -291,7 +291,7 @@ def heat(measured: Measured) -> Chart:
         return plot.scene
 
     desc = f"Requests counted by time and latency, from {ms(low)} to {ms(high)}."
-    note = f"Each cell covers {step:g} s. Darker is more requests."
+    note = f"Each cell covers {step:g} s. Stronger colour is more requests."
     return Chart("latency-heat", title, desc, _heat_table(times, edges, counts), draw, note=note)
 
 

@@ -34,7 +34,7 @@
     });
     drawing.addEventListener("pointerleave", () => { tip.hidden = true; });
     const tools = make("div");
-    tools.className = "tools";
+    tools.className = "tools magnify";
     const zoom = make("button", "Magnify", tools);
     zoom.type = "button";
     zoom.setAttribute("aria-pressed", "false");

@@ -1,0 +1,81 @@
+// Opens a page in headless Chromium as a reader would, and says what a test wants to know about it.
+// argv: file, JSON of {width, height, dark, script, screenshot}. Prints one JSON object.
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [file, given] = process.argv.slice(2);
+const options = { width: 1280, height: 900, dark: false, script: true, screenshot: "", ...JSON.parse(given ?? "{}") };
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const found = { console: [], requests: [], errors: [] };
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+try {
+  const context = await browser.newContext({
+    viewport: { width: options.width, height: options.height },
+    colorScheme: options.dark ? "dark" : "light",
+    javaScriptEnabled: options.script,
+  });
+  const page = await context.newPage();
+  page.on("console", (message) => found.console.push(`${message.type()}: ${message.text()}`));
+  page.on("pageerror", (error) => found.errors.push(String(error)));
+  page.on("request", (request) => {
+    if (!/^(file|data|blob):/.test(request.url())) found.requests.push(request.url());
+  });
+  await page.goto(pathToFileURL(file).href, { waitUntil: "load" });
+  if (options.script) {
+    await page.evaluate(() => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
+    Object.assign(found, await page.evaluate(look));
+    const zone = page.locator(".plot:visible .zones rect").first();
+    if (await zone.count()) {
+      await zone.hover();
+      found.tip = await page.locator(".tip:visible").first().textContent();
+    }
+    found.background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    if (options.axe !== false) {
+      // The page's own policy forbids foreign script; the inspector's evaluate is not bound by it.
+      await page.evaluate(axe);
+      const result = await page.evaluate(() => globalThis.axe.run(document, {
+        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+      }));
+      found.violations = result.violations.map((rule) => ({
+        id: rule.id, help: rule.help, nodes: rule.nodes.slice(0, 4).map((node) => node.html.slice(0, 160)),
+      }));
+    }
+  } else {
+    found.text = await page.locator("body").innerText();
+  }
+  if (options.screenshot) await page.screenshot({ path: options.screenshot, fullPage: true });
+} finally {
+  await browser.close();
+}
+process.stdout.write(JSON.stringify(found));
+
+function look() {
+  const seen = (node) => node.getClientRects().length > 0;
+  const beyond = [...document.querySelectorAll("body *")].filter((node) =>
+    !node.closest(".scroll, nav ul, .zoomed, svg, .hidden, .skip") && seen(node)
+    && node.getBoundingClientRect().right > innerWidth + 1);
+  return {
+    title: document.title,
+    h1: document.querySelector("h1")?.textContent.trim(),
+    headlines: [...document.querySelectorAll(".headlines dt")].filter(seen).map((node) => node.textContent.trim()),
+    plots: [...document.querySelectorAll("figure.chart")].filter((node) =>
+      [...node.querySelectorAll("svg.plot")].some(seen)).map((node) => node.id),
+    tables: [...document.querySelectorAll("table[id]")].filter(seen).map((node) => node.id),
+    unnamed: [...document.querySelectorAll("svg.plot")].filter((node) =>
+      !node.querySelector("title")?.textContent || !node.querySelector("desc")?.textContent).length,
+    ids: document.querySelectorAll("[id]").length
+      - new Set([...document.querySelectorAll("[id]")].map((node) => node.id)).size,
+    images: [...document.images].filter((image) => !image.complete || !image.naturalWidth).length,
+    overflow: document.documentElement.scrollWidth - innerWidth,
+    beyond: beyond.slice(0, 5).map((node) => node.outerHTML.slice(0, 120)),
+    firstScreen: ["#verdict", ".headlines .value"].every((query) =>
+      document.querySelector(query).getBoundingClientRect().top < innerHeight),
+  };
+}

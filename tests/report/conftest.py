@@ -1,0 +1,36 @@
+"""The sample run of this folder, written once."""
+
+import pytest
+
+from mmload import report
+from mmload.report.measured import Measured
+from tests.report import sample
+
+ENVIRONMENT = {"versions": {"mmload": "0.1.0", "locust": "2.47.0"}, "machine": {"cpus": 2, "kernel": "6.18"}}
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("suite")
+    sample.draw_images(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def measured(suite):
+    figures, series = sample.figures_and_series()
+    return Measured(figures, series, sample.profile(), sample.run_info(str(suite)), ENVIRONMENT)
+
+
+@pytest.fixture(scope="session")
+def run_dir(tmp_path_factory, measured):
+    folder = tmp_path_factory.mktemp("run")
+    report.write(
+        folder,
+        measured.figures,
+        measured.series,
+        profile=measured.profile,
+        run_info=measured.run_info,
+        environment=measured.environment,
+    )
+    return folder
