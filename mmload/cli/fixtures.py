@@ -1,0 +1,150 @@
+"""Build, verify or look at the suite of images and prompts that a profile sends."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmload.cli._options import json_option, plugin_option, print_json, read_profile
+from mmload.model import InputError
+
+if TYPE_CHECKING:
+    from mmload.corpus import Suite
+
+_profile = click.argument("profile", type=click.Path(path_type=Path))
+_sets = click.option("--set", "sets", multiple=True, metavar="KEY.PATH=VALUE", help="Override one key.")
+
+
+@click.group(epilog="Example: mmload fixtures build traffic_profiles/burst.toml")
+def fixtures() -> None:
+    """The suite: images and prompts drawn from a seed, each with its exact truth.
+
+    It is built once and kept in the cache ($MMLOAD_CACHE, else ~/.cache/mmload); a run builds what it needs.
+    """
+
+
+@fixtures.command(epilog="Example: mmload fixtures build traffic_profiles/burst.toml --set mix.items=1000")
+@_profile
+@_sets
+@plugin_option
+@click.option(
+    "--processes", type=click.IntRange(0, 256), default=0, help="Drawing processes; default all cores."
+)
+@json_option
+def build(
+    profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], processes: int, as_json: bool
+) -> None:
+    """Draw the suite of PROFILE into the cache, unless it is there."""
+    suite = _built(profile, sets, plugins, processes)
+    result = describe(suite)
+    if as_json:
+        print_json(result)
+        return
+    click.echo(
+        f"suite {result['suite_id']}: {result['items']:,} items, {result['bytes'] / 1e6:,.1f} MB of images"
+    )
+    for name in ("tasks", "formats", "image_sizes"):
+        click.echo(f"  {name:<12} " + ", ".join(f"{k} {v:,}" for k, v in result[name].items()))
+    click.echo(f"  {'unanswerable':<12} {result['unanswerable']:,}")
+    click.echo(f"  {'folder':<12} {suite.dir}")
+
+
+@fixtures.command(epilog="Example: mmload fixtures verify traffic_profiles/burst.toml")
+@_profile
+@_sets
+@plugin_option
+@json_option
+def verify(profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> int:
+    """Prove that the suite of PROFILE is the one that its manifest describes. Exits with 2 if it is not."""
+    from mmload import corpus
+    from mmload.cli._plan import cached_suite, load_tasks
+
+    asked = read_profile(profile, sets=sets, plugins=plugins)
+    suite = cached_suite(asked, load_tasks(asked))
+    if suite is None:
+        raise InputError(f"the suite of {profile} is not built; run: mmload fixtures build {profile}")
+    problems = corpus.verify(suite)
+    if as_json:
+        print_json({"suite_id": suite.id, "folder": str(suite.dir), "problems": problems})
+    elif not problems:
+        images = sum(len(item.images) for item in suite.items)
+        click.echo(
+            f"suite {suite.id}: {len(suite.items):,} items and {images:,} images are as the manifest says"
+        )
+    for problem in problems:
+        click.echo(f"{suite.dir}: {problem}", err=True)
+    return InputError.exit_code if problems else 0
+
+
+@fixtures.command(epilog="Example: mmload fixtures preview traffic_profiles/burst.toml --out suite.html")
+@_profile
+@_sets
+@plugin_option
+@click.option("--out", type=click.Path(path_type=Path), default=Path("suite.html"), show_default=True)
+@click.option("--count", type=click.IntRange(1, 500), default=24, show_default=True, help="Items to show.")
+@json_option
+def preview(
+    profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], out: Path, count: int, as_json: bool
+) -> None:
+    """Write a page with items of the suite of PROFILE: image, prompt, truth, and where the evidence is."""
+    from mmload.cli._preview import page
+
+    suite = _built(profile, sets, plugins, 0)
+    text = page(suite, count)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from None
+    if as_json:
+        print_json({"page": str(out), "suite_id": suite.id})
+    else:
+        click.echo(f"wrote {out}")
+
+
+def _built(profile: Path, sets: Sequence[str], plugins: Sequence[Path], processes: int) -> Suite:
+    from mmload import corpus
+    from mmload.cli._plan import load_tasks
+
+    asked = read_profile(profile, sets=sets, plugins=plugins)
+    tasks = load_tasks(asked)
+    with _progress("drawing") as show:
+        return corpus.build(asked.mix, tasks, corpus.default_cache(), progress=show, processes=processes)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr while a terminal looks, a line where none does."""
+    with ExitStack() as stack:
+        bar: Any = None
+
+        def show(done: int, total: int) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = stack.enter_context(click.progressbar(length=total, label=what, file=sys.stderr))
+            bar.update(done - bar.pos)
+
+        yield show
+
+
+def describe(suite: Suite) -> dict[str, Any]:
+    """What a suite holds, as counts."""
+    images = [image for item in suite.items for image in item.images]
+    return {
+        "suite_id": suite.id,
+        "folder": str(suite.dir),
+        "items": len(suite.items),
+        "images": len(images),
+        "bytes": sum(image.n_bytes for image in images),
+        "unanswerable": sum(not item.answerable for item in suite.items),
+        "tasks": dict(Counter(item.task for item in suite.items)),
+        "formats": dict(Counter(image.format for image in images)),
+        "image_sizes": dict(Counter(f"{image.width}x{image.height}" for image in images)),
+        "items_sha256": suite.manifest.items_sha256,
+        "pixels_sha256": suite.manifest.pixels_sha256,
+    }
