@@ -1,0 +1,196 @@
+"""Known answers (R, scipy and the published tables), and laws that any interval keeps."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmload import intervals as iv
+
+counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "x", "expected"),
+    [
+        (2, 3, 0.4, 0.5248),
+        (0.5, 0.5, 0.5, 0.5),
+        (5, 1, 0.9, 0.59049),
+        (1, 9, 0.1, 1 - 0.9**9),
+        (10, 10, 0.5, 0.5),
+    ],
+)
+def test_incomplete_beta(a, b, x, expected):
+    assert iv.betainc(a, b, x) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.integers(1, 60), st.integers(0, 60), st.floats(0.01, 0.99))
+def test_the_binomial_distribution_is_the_sum_of_its_terms(n, k, p):
+    direct = math.fsum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(min(k, n) + 1))
+    assert iv.binomial_cdf(k, n, p) == pytest.approx(direct, abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("p", "df", "expected"),
+    [
+        (0.975, 1, 12.7062047),
+        (0.975, 4, 2.77644511),
+        (0.95, 10, 1.81246112),
+        (0.995, 30, 2.74999565),
+        (0.975, 1e9, 1.95996398),
+        (0.05, 3, -2.35336343),
+        (0.5, 7, 0.0),
+    ],
+)
+def test_quantiles_of_student_s_t(p, df, expected):
+    assert iv.t_quantile(p, df) == pytest.approx(expected, abs=1e-7)
+
+
+def test_wilson_known_answers():
+    found = iv.wilson(190, 200)
+    assert (found.low, found.high) == pytest.approx((0.9104, 0.9726), abs=1e-4)
+    assert iv.wilson(0, 10).low == 0.0
+    assert iv.wilson(0, 10).high == pytest.approx(0.2775, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "limit"), [(0, 149, 0.02), (1, 236, 0.02), (2, 313, 0.02), (3, 386, 0.02)]
+)
+def test_events_that_an_upper_bound_of_two_percent_allows(k, n, limit):
+    assert iv.clopper_pearson_upper(k, n) <= limit
+    assert iv.clopper_pearson_upper(k, n - 1) > limit
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 299), (1, 473), (2, 628), (3, 773)])
+def test_events_that_an_upper_bound_of_one_percent_allows(k, n):
+    assert iv.clopper_pearson_upper(k, n) <= 0.01 < iv.clopper_pearson_upper(k, n - 1)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 59), (1, 93), (2, 124), (5, 208), (10, 336), (20, 577), (50, 1260)])
+def test_requests_over_the_objective_that_a_p95_gate_allows(k, n):
+    assert iv.clopper_pearson_upper(k, n) <= 0.05 < iv.clopper_pearson_upper(k, n - 1)
+
+
+def test_clopper_pearson_known_answer():
+    found = iv.clopper_pearson(8, 10)
+    assert (found.low, found.high) == pytest.approx((0.4439045, 0.9747893), abs=1e-6)
+
+
+@pytest.mark.parametrize(("quantile", "n"), [(0.5, 11), (0.9, 64), (0.95, 130), (0.99, 662), (0.999, 6636)])
+def test_fewest_samples_that_certify_a_percentile(quantile, n):
+    assert iv.certifying_n(quantile) == n
+    assert iv.early_stopping_rank(n - 1, quantile) is None
+    assert iv.early_stopping_rank(n, quantile) == n - 1
+
+
+@given(st.integers(1, 3000), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_order_statistics_enclose_the_nearest_rank(n, q):
+    low, high = iv.quantile_rank_lower(n, q), iv.quantile_rank_upper(n, q)
+    rank = math.ceil(n * q - 1e-9)
+    assert low is None or 1 <= low <= rank
+    assert high is None or rank <= high <= n
+    if high is not None:
+        assert iv.binomial_cdf(high - 1, n, q) >= 0.95
+        assert high == 1 or iv.binomial_cdf(high - 2, n, q) < 0.95
+
+
+@given(counts)
+def test_the_p95_order_bound_meets_a_limit_exactly_if_the_binomial_bound_does(kn):
+    over, n = kn
+    rank = iv.quantile_rank_upper(n, 0.95)
+    by_rank = rank is not None and rank <= n - over
+    assert by_rank == (iv.clopper_pearson_upper(over, n) <= 0.05 + 1e-12)
+
+
+@given(counts)
+def test_every_interval_holds_its_value_and_stays_within_zero_and_one(kn):
+    k, n = kn
+    for found in (iv.wilson(k, n), iv.clopper_pearson(k, n), iv.confidence_sequence(k, n)):
+        assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+@given(counts)
+def test_a_confidence_sequence_is_wider_than_a_fixed_interval(kn):
+    sequence, fixed = iv.confidence_sequence(*kn), iv.clopper_pearson(*kn)
+    assert sequence.low <= fixed.low + 1e-9
+    assert sequence.high >= fixed.high - 1e-9
+
+
+def test_confidence_sequence_known_answers():
+    a, b = iv.confidence_sequence(190, 200), iv.confidence_sequence(950, 1000)
+    assert (a.low, a.high) == pytest.approx((0.877, 0.987), abs=6e-4)
+    assert (b.low, b.high) == pytest.approx((0.920, 0.972), abs=6e-4)
+
+
+def test_looking_after_every_answer_breaks_wilson_but_not_the_sequence():
+    rng = np.random.default_rng(5)
+    p, runs, missed_wilson, missed_sequence = 0.9, 120, 0, 0
+    for _ in range(runs):
+        hits = np.cumsum(rng.random(600) < p)
+        looks = range(20, 601, 10)
+        missed_wilson += any(not _holds(iv.wilson(int(hits[n - 1]), n), p) for n in looks)
+        missed_sequence += any(not _holds(iv.confidence_sequence(int(hits[n - 1]), n), p) for n in looks)
+    assert missed_wilson / runs > 0.15
+    assert missed_sequence / runs <= 0.05
+
+
+def _holds(estimate, p):
+    return estimate.low <= p <= estimate.high
+
+
+def test_student_interval_known_answer():
+    found = iv.t_interval([4.9, 5.1, 5.0, 5.3, 4.7])
+    assert (found.value, found.low, found.high) == pytest.approx((5.0, 4.72236, 5.27764), abs=1e-5)
+    assert iv.t_interval([1.0]) is None
+
+
+def test_trials_until_a_lower_bound_clears_a_limit():
+    n = iv.wilson_bound_n(0.95, 0.90, upper=False)
+    assert iv.wilson(0.95 * n, n, 0.90).low >= 0.90 > iv.wilson(0.95 * (n - 1), n - 1, 0.90).low
+    assert iv.wilson_bound_n(0.89, 0.90, upper=False) is None
+    assert iv.wilson_bound_n(0.0, 0.01, upper=True) is not None
+
+
+def test_hajek_and_kish():
+    assert iv.hajek(3.0, 4.0) == 0.75
+    assert iv.hajek(0.0, 0.0) is None
+    assert iv.kish(10.0, 10.0) == 10.0
+    assert iv.kish(11.0, 101.0) == pytest.approx(1.198, abs=1e-3)
+
+
+def test_one_stratum_of_independent_trials_has_no_design_effect():
+    rng = np.random.default_rng(2)
+    effects = []
+    for _ in range(200):
+        hits = rng.binomial(40, 0.8, 15)
+        found = iv.clustered_share([[h] for h in hits], [[40]] * 15, [600.0], [1.0])
+        effects.append(found.design_effect)
+    assert np.mean(effects) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_shift_in_the_mix_is_not_a_loss_of_quality():
+    even = iv.clustered_share([[90, 50], [90, 50]], [[100, 100], [100, 100]], [200, 200], [1, 1])
+    tilted = iv.clustered_share([[9, 95], [9, 95]], [[10, 190], [10, 190]], [20, 380], [1, 1])
+    assert even.value == pytest.approx(tilted.value) == pytest.approx(0.7)
+
+
+def test_an_unscored_stratum_drops_out():
+    found = iv.clustered_share([[8, 0], [9, 0]], [[10, 0], [10, 0]], [20, 0], [1, 3])
+    assert found.value == pytest.approx(0.85)
+    assert iv.clustered_share([[0]], [[0]], [0], [1]) is None
+
+
+def test_clusters_that_agree_do_not_claim_to_know_without_error():
+    found = iv.clustered_share([[10]] * 15, [[10]] * 15, [150.0], [1.0])
+    bound = found.bound(0.95)
+    assert bound.high == 1.0
+    assert bound.low == pytest.approx(iv.wilson(150, 150).low)
+
+
+def test_phases_of_different_load_do_not_widen_each_other():
+    hits = [[95]] * 8 + [[50]] * 8
+    mixed = iv.clustered_share(hits, [[100]] * 16, [1600.0], [1.0])
+    apart = iv.clustered_share(hits, [[100]] * 16, [1600.0], [1.0], [0] * 8 + [1] * 8)
+    assert apart.standard_error < 0.1 * mixed.standard_error
