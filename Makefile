@@ -1,0 +1,59 @@
+# make run    the main job: a burst through the embedded pipeline, a verdict and a report
+# make test   lint, types, import floors and all tests
+# make bench  the generator beside its peers (minutes; see docs/benchmarks.md)
+# make lock   resolve the dependencies anew
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+PROFILE ?= traffic_profiles/burst.toml
+
+.PHONY: run test lint unit system bench lock clean
+
+run: $(VENV)/.run
+	$(BIN)/mmload run $(PROFILE)
+
+test: lint unit
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: $(VENV)/.test system tests/node/node_modules/.installed
+	$(BIN)/pytest
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/bench.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The build backend is locked too, so that nothing is fetched that the lock does not name.
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.test: requirements-dev.lock $(VENV)/.run
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	touch $@
+
+tests/node/node_modules/.installed: tests/node/package-lock.json | system
+	npm ci --prefix tests/node --no-audit --no-fund --loglevel=error
+	touch $@
+
+# What the tests open and scrape with: a browser, Prometheus with promtool, node.
+system:
+	@tests/system_packages
+
+lock: $(VENV)/.test
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade --group build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade --group dev --extra ocr --constraint requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
