@@ -34,7 +34,7 @@ class Sim(_Strict):
     """Threads that decode and resize the pictures (real work on this machine's cores)."""
     queue_limit: Annotated[int, Field(ge=1)] = 256
     """Requests that may wait for a worker; beyond it the pipeline sheds."""
-    speed: Positive = 6.0
+    speed: Positive = 7.0
     """Divides every simulated service time: 2 serves twice as fast."""
     jitter: Annotated[float, Field(ge=0, le=2)] = 0.2
     """Sigma of the lognormal spread of service times (seeded)."""

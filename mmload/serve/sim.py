@@ -32,6 +32,7 @@ from mmload.serve.tokens import pieces, text_tokens
 RETRIEVAL_S = 0.02
 CHAT_OVERHEAD_TOKENS = 8
 CACHE_TOKENS_PER_SLOT = 16_384
+_PACE = 0.1
 _TINY_URL = 8192
 _TINY_PIXELS = 256 * 256
 _NORMAL = NormalDist()
@@ -90,6 +91,8 @@ class Pipeline:
         )
         self._threads = ThreadPoolExecutor(config.preprocess_workers, thread_name_prefix="decode")
         self._coming = 0
+        self._decode_s = 0.0
+        """How long decoding lately took one thread (moving average)."""
         self._times_asked: Counter[str] = Counter()
         meters.running.set_function(lambda: self.batcher.running)
         meters.waiting.set_function(lambda: len(self.batcher.waiting) + self._coming)
@@ -132,7 +135,8 @@ class Pipeline:
         self._stage(ticket, "queue", job.started_at - job.queued_at)
 
     def _admit(self, now: float) -> Rung:
-        wait = self.batcher.expected_wait_s(self._coming)
+        decoding = self._coming * self._decode_s / self.config.preprocess_workers
+        wait = max(decoding, self.batcher.expected_wait_s(self._coming))
         self.meters.wait.set(wait)
         rung = self.ladder.admit(wait, now)
         if rung is Rung.SHED or len(self.batcher.waiting) + self._coming >= self.config.queue_limit:
@@ -178,7 +182,9 @@ class Pipeline:
             if sum(_area(d) for d in data) <= _TINY_PIXELS and len(ask.text) < _TINY_URL:
                 return _look(data, ask.text, edge)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, _decode, ask, edge)
+        seen, took = await loop.run_in_executor(self._threads, _decode, ask, edge)
+        self._decode_s += _PACE * (took - self._decode_s)
+        return seen
 
     async def _retrieve(self) -> None:
         seconds = RETRIEVAL_S / self.config.speed + self.config.extra_delay_ms / 1e3
@@ -295,8 +301,11 @@ def _area(data: bytes) -> int:
     return width * height
 
 
-def _decode(ask: Ask, edge: int | None) -> _Seen:
-    return _look([image_bytes(url) for url in ask.images], ask.text, edge)
+def _decode(ask: Ask, edge: int | None) -> tuple[_Seen, float]:
+    """What was seen, and the seconds that it took this thread."""
+    before = perf_counter()
+    seen = _look([image_bytes(url) for url in ask.images], ask.text, edge)
+    return seen, perf_counter() - before
 
 
 def _look(images: list[bytes], text: str, edge: int | None) -> _Seen:
