@@ -131,15 +131,24 @@ class RunInfo:
         return [(start + b, min(end, start + b + length)) for b in starts if start + b < end]
 
     def levels(self) -> list[Level]:
-        """The offered loads that the measured phases hold, replicates of one load pooled."""
-        pooled: dict[str, list[Window]] = {}
+        """The offered loads that the measured phases hold; stretches that declare one load are pooled."""
+        pooled: dict[object, tuple[str, list[Window]]] = {}
         for plan in self.measured:
             for name, start_s, end_s in self._parts(plan):
                 window = Window(
                     plan.number, *self.bins_of(round(start_s * NS_PER_S), round(end_s * NS_PER_S))
                 )
-                pooled.setdefault(name, []).append(window)
-        return [Level(name, tuple(windows)) for name, windows in pooled.items()]
+                pooled.setdefault(self._declared(plan, name), (name, []))[1].append(window)
+        return [Level(name, tuple(windows)) for name, windows in pooled.values()]
+
+    def _declared(self, plan: PhasePlan, name: str) -> object:
+        """The constant load that the profile declares for a stretch, else the stretch's own name."""
+        phase = self.profile_phase(plan)
+        if phase is None or plan.shape not in ("sustained", "burst"):
+            return name
+        if name.endswith(": burst"):
+            return (phase.peak_rpm, phase.peak_users)
+        return (phase.rpm, phase.users) if not isinstance(phase.rpm, list) else name
 
     def _parts(self, plan: PhasePlan) -> list[tuple[str, float, float]]:
         start, end = plan.start_ns / NS_PER_S, plan.end_ns / NS_PER_S
