@@ -41,7 +41,7 @@ def build(
     profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], processes: int, as_json: bool
 ) -> None:
     """Draw the suite of PROFILE into the cache, unless it is there."""
-    suite = _built(profile, sets, plugins, processes)
+    suite = built(profile, sets, plugins, processes)
     result = describe(suite)
     if as_json:
         print_json(result)
@@ -95,7 +95,7 @@ def preview(
     """Write a page with items of the suite of PROFILE: image, prompt, truth, and where the evidence is."""
     from mmload.cli._preview import page
 
-    suite = _built(profile, sets, plugins, 0)
+    suite = built(profile, sets, plugins)
     text = page(suite, count)
     try:
         out.write_text(text, encoding="utf-8")
@@ -107,7 +107,8 @@ def preview(
         click.echo(f"wrote {out}")
 
 
-def _built(profile: Path, sets: Sequence[str], plugins: Sequence[Path], processes: int) -> Suite:
+def built(profile: Path, sets: Sequence[str] = (), plugins: Sequence[Path] = (), processes: int = 0) -> Suite:
+    """The suite of a profile from the cache, drawn into it with a progress bar if need be."""
     from mmload import corpus
     from mmload.cli._plan import load_tasks
 

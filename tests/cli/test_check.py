@@ -1,0 +1,167 @@
+"""``mmload check``: the plan in words, a picture, and JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmload.cli import _certify
+from mmload.cli._curve import Stretch, chart
+
+from .conftest import Run
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "traffic_profiles").glob("*.toml"))
+TOO_SHORT = ROOT / "tests" / "profiles" / "too-short.toml"
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda f: f.stem)
+def test_every_shipped_profile_is_checked_without_a_warning(mmload: Run, file: Path) -> None:
+    ended = mmload("check", file, "--strict")
+    assert (ended.code, ended.err) == (0, "")
+    assert "warning" not in ended.out
+    assert "┤" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 100
+
+
+def test_burst_is_a_minute_of_traffic_and_a_thousand_measured_requests(mmload: Run) -> None:
+    result = mmload("check", ROOT / "traffic_profiles" / "burst.toml", "--json").json
+    assert result["measured_requests"] >= 1000
+    assert result["duration_s"] <= 60
+    assert all(gate["certifiable"] for gate in result["gates"])
+
+
+def test_json_is_the_only_thing_on_stdout_and_adds_up(mmload: Run, small: Path) -> None:
+    ended = mmload("check", small, "--json")
+    result = json.loads(ended.out)
+    assert ended.err == ""
+    assert result["requests"] == sum(p["requests"] for p in result["phases"])
+    assert result["bytes"] == sum(p["bytes"] for p in result["phases"])
+    curve = result["curve"]
+    assert sum(curve["planned_rpm"]) / 60 * result["duration_s"] / len(curve["t_s"]) == pytest.approx(
+        result["requests"]
+    )
+    tokens = result["tokens_in"] + result["tokens_out"]
+    assert result["usd"] == pytest.approx(tokens / 1e6)
+    assert result["sizes"] == "estimated"
+
+
+def test_a_built_suite_makes_the_sizes_exact(mmload: Run, small: Path) -> None:
+    guessed = mmload("check", small, "--json").json
+    assert mmload("fixtures", "build", small).code == 0
+    known = mmload("check", small, "--json").json
+    assert known["sizes"] == "measured"
+    assert known["schedule_sha256"] == guessed["schedule_sha256"]
+    assert 0.5 < known["bytes"] / guessed["bytes"] < 2
+
+
+def test_the_same_seed_gives_the_same_plan_for_any_number_of_workers(mmload: Run, small: Path) -> None:
+    hashes = [
+        mmload("check", small, "--json", *options).json["schedule_sha256"]
+        for options in ([], ["--workers", 2], ["--seed", 2])
+    ]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_run_too_short_for_its_gates_is_a_warning_and_strict_makes_it_exit_code_4(mmload: Run) -> None:
+    ended = mmload("check", TOO_SHORT)
+    assert ended.code == 0
+    assert "warning: gates.e2e_p99_ms cannot be certified by this run" in ended.out
+    assert "662 needed at 99% confidence" in ended.out
+    assert mmload("check", TOO_SHORT, "--strict").code == 4
+    assert mmload("check", TOO_SHORT, "--strict", "--json").code == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "warning"),
+    [
+        ("gates.e2e_p999_ms=5", "gates.e2e_p999_ms cannot be certified"),
+        ("gates.ttft_p95_ms=5", "streamed requests planned, 130 needed"),
+        ("gates.recovery_s_max=5", "no phase has a burst to recover from"),
+        ("gates.error_max=0.0", "no number of requests can show 0 with certainty"),
+        ("gates.error_max=0.001", "2,995 needed even if none goes wrong"),
+        ("gates.rpm_at_quality_min=5", None),
+        ("target.api_key_env=NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE is not set"),
+        ("target.model=other", "no price for other"),
+        ("target.total_timeout_s=1", "gives up before the objective"),
+        ("target.max_in_flight=1", "target.max_in_flight = 1 would make arrivals wait"),
+        ("cost.budget_usd=0.000001", "stop at its budget"),
+    ],
+)
+def test_what_a_run_would_stumble_over_is_a_warning(
+    mmload: Run, small: Path, override: str, warning: str | None
+) -> None:
+    warnings = mmload("check", small, "--json", "--set", override).json["warnings"]
+    assert any(warning in w for w in warnings) if warning else warnings == []
+
+
+def test_no_gates_at_all_is_a_warning(mmload: Run, small: Path) -> None:
+    small.write_text(small.read_text().split("[gates]")[0])
+    assert any("[gates] is empty" in w for w in mmload("check", small, "--json").json["warnings"])
+
+
+def test_a_level_counts_for_rpm_at_quality_only_if_it_certifies_every_other_gate(
+    mmload: Run, small: Path
+) -> None:
+    options = ["--set", "gates.rpm_at_quality_min=5", "--set", "phase.base.duration_s=5", "--json"]
+    warnings = mmload("check", small, *options).json["warnings"]
+    assert any("no level alone is long enough for e2e_p95_ms" in w for w in warnings)
+
+
+def test_bad_input_ends_with_2_and_names_the_line(mmload: Run, small: Path) -> None:
+    small.write_text(small.read_text().replace("duration_s = 10", "duration_s = 0"))
+    ended = mmload("check", small)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"mmload: {small}:7: phase[0].duration_s: found 0; it must be above 0 (seconds)\n"
+
+
+def test_a_shape_of_my_own_is_planned_and_drawn(mmload: Run, small: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "class Saw:\n"
+        "    open_loop = True\n"
+        "    bursts = []\n"
+        "    def __init__(self, phase, base_dir):\n"
+        "        self.duration_s, self.slope = phase.duration_s, phase.options['slope']\n"
+        "    def expected(self, t_s): return self.slope * t_s * t_s / 2\n"
+        "    def rate(self, t_s): return self.slope * t_s\n"
+        "    def users(self, t_s): return 0\n"
+        "MMLOAD_PLUGINS = {'shapes': {'saw-for-test': Saw}}\n"
+    )
+    small.write_text(
+        small.read_text()
+        .replace('"sustained"', '"saw-for-test"')
+        .replace("rpm = 1200", "options = { slope = 4.0 }")
+    )
+    assert "allowed are burst, ramp" in mmload("check", small).err
+    result = mmload("check", small, "--json", "--plugin", plugin).json
+    assert result["requests"] == pytest.approx(200, abs=60)
+
+
+def test_the_chart_shows_the_scale_and_the_phases() -> None:
+    lines = chart(
+        [0, 50, 100, 100], [Stretch("a", 0, 2), Stretch("b", 2, 4)], "rpm", width=20, height=2, unicode=True
+    )
+    assert lines == [
+        "     rpm",
+        "     100 ┤  ██",
+        "         ┤ ███",
+        "         └┬─┬─",
+        "          a b",
+        "          0 2 4 s",
+    ]
+
+
+def test_the_chart_needs_no_unicode() -> None:
+    lines = chart([1, 2], [Stretch("a", 0, 2)], "rpm", width=20, height=2, unicode=False)
+    assert all(line.isascii() for line in lines)
+    assert "#" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("n", "best"), [(10, ""), (64, "p90"), (129, "p90"), (130, "p95"), (662, "p99"), (6636, "p99.9")]
+)
+def test_the_best_percentile_is_that_of_early_stopping(n: int, best: str) -> None:
+    assert _certify.best_percentile(n) == best
