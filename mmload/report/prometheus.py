@@ -108,6 +108,7 @@ class Metrics(Collector):
         self._verdict: tuple[bool, Mapping[str, bool]] | None = None
         self._requests: Counter[Labels] = Counter()
         self._dropped: Counter[Labels] = Counter()
+        self._in_time: Counter[Labels] = Counter()
         self._tokens: Counter[Labels] = Counter()
         self._scored: Counter[Labels] = Counter()
         self._telemetry: dict[int, Telemetry] = {}
@@ -157,13 +158,19 @@ class Metrics(Collector):
                 self._lag.hold((task,), max(0, r.sent_ns - r.due_ns) / NS_PER_S)
             if r.end_ns is not None:
                 self._last_end_ns = max(self._last_end_ns, r.end_ns)
-                self._duration.hold((task, "chat", r.outcome), (r.end_ns - r.due_ns) / NS_PER_S)
+                took = (r.end_ns - r.due_ns) / NS_PER_S
+                self._duration.hold((task, "chat", r.outcome), took)
+                if r.outcome == Outcome.OK and took <= self._objective(task):
+                    self._in_time[(task,)] += 1
             self._add_stream(r, task)
             for name, number in (("input", r.tokens_in), ("output", r.tokens_out)):
                 if number is not None:
                     self._tokens[(name,)] += number
         for family in (self._duration, self._ttft, self._lag, self._gap, self._per_token, self._size):
             family.settle()
+
+    def _objective(self, task: str) -> float:
+        return self._slo.get(task) or self._slo.get("default") or float("inf")
 
     def _add_stream(self, r: Record, task: str) -> None:
         if r.first_token_ns is not None:
@@ -186,6 +193,12 @@ class Metrics(Collector):
                 "Planned requests that have ended, by how.",
                 ("scenario", "operation", "outcome", "error_type"),
                 self._requests,
+            ),
+            (
+                "mmload_requests_within_objective",
+                "Requests that ended ok within the objective of their task.",
+                ("scenario",),
+                self._in_time,
             ),
             (
                 "mmload_requests_dropped",
