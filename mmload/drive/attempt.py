@@ -30,6 +30,10 @@ class Failure(Exception):
         self.detail = detail
 
 
+class _SurplusBytes(Exception):
+    """More came than the answer: the connection must not carry another request."""
+
+
 class Attempt(HTTPResponseParser):
     """State of one answer while it is received. Stamps are monotonic ns; 0 is 'not yet'."""
 
@@ -62,11 +66,13 @@ class Attempt(HTTPResponseParser):
         self._encoding = ""
         self._error_body = b""
         self._body_bytes = 0
+        self._surplus = False
 
     # --- called by the parser -----------------------------------------------------------------
 
     def _on_message_begin(self) -> None:
-        pass
+        if self.complete:
+            raise _SurplusBytes
 
     def _on_status(self, data: str) -> None:
         pass
@@ -159,6 +165,8 @@ class Attempt(HTTPResponseParser):
             self.feed(data)
         except HTTPParseError as e:
             self._fail(ErrorKind.PROTOCOL_ERROR, f"{e}: {data[:80]!r}")
+        except _SurplusBytes:
+            self._surplus = True
         except UnicodeDecodeError as e:
             self._fail(ErrorKind.PROTOCOL_ERROR, f"header bytes: {e}")
         if not self._headers_done and self.received > MAX_HEADER_BYTES and not self.complete:
@@ -227,4 +235,4 @@ class Attempt(HTTPResponseParser):
     @property
     def reusable(self) -> bool:
         """The connection may carry another request."""
-        return self.complete and self._sized and bool(self.should_keep_alive())
+        return self.complete and self._sized and not self._surplus and bool(self.should_keep_alive())

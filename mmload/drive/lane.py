@@ -74,6 +74,8 @@ class Lane(User):
         stale = 0
         endpoint = self.endpoint
         while True:
+            if self.connection is not None and self.connection.broken:
+                self._drop()
             fresh = self.connection is None
             attempt = Attempt(endpoint.adapter, endpoint.stream[arrival.item], endpoint.max_body)
             try:

@@ -79,6 +79,8 @@ def error_detail(body: bytes) -> str:
 class _Collected:
     """What both readers gather."""
 
+    _malformed = ErrorKind.MALFORMED_JSON
+
     __slots__ = (
         "_text",
         "_tool_arguments",
@@ -123,7 +125,7 @@ class _Collected:
             except UnicodeDecodeError:
                 self._fail(ErrorKind.INVALID_UTF8, str(e))
             else:
-                self._fail(ErrorKind.MALFORMED_JSON, f"{e}: {payload[:120]!r}")
+                self._fail(self._malformed, f"{e}: {payload[:120]!r}")
             return 0
         if body.error is not None:
             self._fail(ErrorKind.API_ERROR_IN_STREAM, error_detail(payload))
@@ -168,6 +170,7 @@ class StreamReader(_Collected):
     """A streamed answer."""
 
     __slots__ = ("_events", "done")
+    _malformed = ErrorKind.MALFORMED_SSE
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
 """Server-sent events (WHATWG HTML, 9.2.6): bytes in any pieces -> payloads of ``data`` fields.
 
 Lines end with LF, CRLF or CR; a byte-order mark is dropped; comments, ``id`` and ``retry`` are
-ignored. Decoding the payload is the caller's business, and so is a limit on the total size.
+ignored. A bare line of JSON, as some servers put an error into a running stream, counts as an event.
+Decoding the payload is the caller's business, and so is a limit on the total size.
 """
 
 from __future__ import annotations
@@ -62,3 +63,5 @@ class EventStream:
             self._data.append(line[6:] if line[5:6] == b" " else line[5:])
         elif line == b"data":
             self._data.append(b"")
+        elif line.startswith(b"{"):
+            events.append(line)
