@@ -9,4 +9,15 @@ from mmload.corpus.bodies import Bodies, encode
 from mmload.corpus.build import build, default_cache, location
 from mmload.corpus.suite import Suite, load, nonces, strata, verify
 
-__all__ = ["Bodies", "Suite", "build", "default_cache", "encode", "load", "location", "nonces", "strata", "verify"]
+__all__ = [
+    "Bodies",
+    "Suite",
+    "build",
+    "default_cache",
+    "encode",
+    "load",
+    "location",
+    "nonces",
+    "strata",
+    "verify",
+]

@@ -9,7 +9,7 @@ for every resolution. Rasters depend on Pillow and FreeType versions; layout eng
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -216,10 +216,14 @@ def _advance(face: str, size: int, string: str) -> float:
 class Canvas:
     """An RGB image of ``width`` x ``height`` pixels whose main font is ``em`` pixels high."""
 
-    def __init__(self, width: int, height: int, em: int, theme: Theme, fill: Colour | None = None) -> None:
+    def __init__(
+        self, width: int, height: int, em: int, theme: Theme, *, faces: Mapping[str, str] | None = None
+    ) -> None:
+        """``faces`` names faces to be drawn in another one."""
         self.theme = theme
+        self._faces = faces or {}
         self.em = em
-        self.image = Image.new("RGB", (width, height), fill or theme.desk)
+        self.image = Image.new("RGB", (width, height), theme.desk)
         self.draw = ImageDraw.Draw(self.image)
         self.texts: list[Text] = []
         """Every string drawn so far that is still visible."""
@@ -237,6 +241,7 @@ class Canvas:
 
     def measure(self, string: str, scale: float = 1.0, face: str = "sans") -> float:
         """Width in pixels."""
+        face = self._faces.get(face, face)
         return _advance(face, self.size(scale), string)
 
     def fit(self, string: str, room: float, scale: float = 1.0, face: str = "sans") -> str:
@@ -264,6 +269,7 @@ class Canvas:
         Raises ``GlyphError`` for a character without a glyph, ``LayoutError`` if the line would leave
         the canvas or, unless ``over``, cover an earlier one.
         """
+        face = self._faces.get(face, face)
         for character in set(string):
             if not character.isspace():
                 _known_glyph(face, character)
@@ -327,3 +333,14 @@ def blend(a: Colour, b: Colour, share: float) -> Colour:
         round(a[1] + (b[1] - a[1]) * share),
         round(a[2] + (b[2] - a[2]) * share),
     )
+
+
+def wrap(canvas: Canvas, string: str, room: float, scale: float = 1.0, face: str = "sans") -> list[str]:
+    """Lines of at most ``room`` pixels, broken at spaces."""
+    lines: list[str] = []
+    for word in string.split():
+        if lines and canvas.measure(f"{lines[-1]} {word}", scale, face) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines

@@ -15,8 +15,9 @@ from mmload.score.claims import Claims
 from mmload.score.envelope import Envelope, schema_of
 from mmload.score.text import norm, relaxed, same_amount, same_text
 from mmload.tasks import Drawn, Want
-from mmload.tasks.canvas import THEMES, Canvas, LayoutError
-from mmload.tasks.compose import Scene, choose_em, compose, seen, told
+from mmload.tasks.canvas import THEMES, LayoutError, Theme
+from mmload.tasks.compose import Scene, among, compose, seen, told
+from mmload.tasks.look import canvas, choose_em, template, theme
 from mmload.tasks.plots import KINDS, Chart, Data, paint
 from mmload.tasks.prompts import digest, fill, prompt
 from mmload.tasks.words import MONTHS, PRODUCTS, REGIONS, SHORT_GOODS
@@ -33,7 +34,7 @@ ANSWER: Final[dict[str, Any]] = {
     "required": ["value", "unit", "series", "category"],
     "additionalProperties": False,
 }
-_SHAPE: Final = (
+SHAPE: Final = (
     '{"value":number or label,"unit":as printed or null,"series":name or null,"category":label or null};'
     " a number without separators; unit is null for labels and counts."
 )
@@ -55,38 +56,49 @@ class ChartReading:
     want = Want
 
     def draw(self, rng: random.Random, want: Want) -> Drawn:
-        em = choose_em(rng, want.width, want.height, *((15, 13) if want.width < 24 * 17 else (22, 18)))
-        theme = rng.choice(THEMES)
-        data = _data(rng, want.width / em, want.height / em, want.nonce)
-        kind, s, k = _question(rng, data)
-        state, aside = rng.getrandbits(64), random.Random(rng.getrandbits(64))
-        shown = data if want.answerable else _blind(aside, data, kind, s, k)
-        canvas = Canvas(want.width, want.height, em, theme)
-        chart = paint(random.Random(state), shown, canvas)
-        _readable(data, chart, kind, s, k)
-        images, which, place = _among(aside, want, canvas.image)
-        named = kind == "value" and want.prompt_tokens >= 1024 and aside.random() < 0.5
-        ask, notes = _ask(data, kind, s, k, named)
-        answer = _answer(data, kind, s, k)
-        evidence, plausible = _evidence(data, chart, kind, s, k, place, want.answerable)
-        if named and want.answerable:
-            other = (k + 1) % len(data.categories)
-            evidence.append(told("subject", data.categories[k], ["answer"]))
-            evidence[-1]["phrase"] = notes[0]
-            plausible["subject"] = [_answer(data, kind, s, other)]
-        invented = {**answer, "category": _bait(data), "value": number_of(data.values[s][k] * 1.2)}
-        scene = Scene(
-            images, fill(prompt("chart"), which=which, ask=ask), _SHAPE,
-            "answered" if want.answerable else "insufficient_evidence", answer if want.answerable else None,
-            invented if want.answerable else answer, plausible, evidence,
-            extra={"ask": kind, "categories": data.categories, "series": data.series, "values": data.values,
-                   "unit": data.unit},
-            notes=notes, slices={"chart": data.kind, "difficulty": "printed" if data.labelled else "axis", "ask": kind},
-        )  # fmt: skip
-        return compose(rng, want, scene)
+        return compose(rng, want, scene(rng, want))
 
     def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
         return mark(item, text, seq, _ENVELOPE, judge, nonces)
+
+
+def scene(rng: random.Random, want: Want) -> Scene:
+    """The chart and its question."""
+    readable = want.answerable
+    em, skin, data = _chosen(rng, want, want.nonce)
+    kind, s, k = _question(rng, data)
+    state, aside = rng.getrandbits(64), random.Random(rng.getrandbits(64))
+    sheet = canvas(want, em, skin)
+    chart = paint(template(state, want), data if readable else _blind(aside, data, kind, s, k), sheet)
+    _readable(data, chart, kind, s, k)
+    images, which, place = among(aside, want, sheet.image, lambda: _other(aside, want))
+    named = kind == "value" and want.prompt_tokens >= 1024 and aside.random() < 0.5
+    ask, notes = _ask(data, kind, s, k, named)
+    answer = _answer(data, kind, s, k)
+    evidence, plausible = _evidence(data, chart, kind, s, k, place, readable)
+    if named and readable:
+        evidence.append(told("subject", notes[0], ["answer"]))
+        plausible["subject"] = [_answer(data, kind, s, (k + 1) % len(data.categories))]
+    invented = {**answer, "category": _bait(data), "value": number_of(round(data.values[s][k] * 1.2))}
+    return Scene(
+        images=images,
+        question=fill(prompt("chart"), which=which, ask=ask),
+        shape=SHAPE,
+        status="answered" if readable else "insufficient_evidence",
+        answer=answer if readable else None,
+        bait=invented if readable else answer,
+        plausible=plausible,
+        evidence=evidence,
+        extra={"ask": kind, "categories": data.categories, "series": data.series},
+        notes=notes,
+        slices={"chart": data.kind, "difficulty": "printed" if data.labelled else "axis", "ask": kind},
+    )
+
+
+def _chosen(rng: random.Random, want: Want, nonce: str) -> tuple[int, Theme, Data]:
+    columns, rows = (15, 13) if want.width < 24 * 17 else (22, 18)
+    em = choose_em(rng, want, columns, rows)
+    return em, theme(rng, want, THEMES), _data(rng, want.width / em, want.height / em, nonce)
 
 
 def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
@@ -244,23 +256,13 @@ def _bait(data: Data) -> str:
     return next(b for b in _BAIT if b not in data.categories)
 
 
-def _among(rng: random.Random, want: Want, image: Image.Image) -> tuple[list[Image.Image], str, int]:
-    if want.images == 1:
-        return [image], "", 0
-    place = rng.randrange(want.images)
-    images = []
-    for k in range(want.images):
-        images.append(image if k == place else _other(rng, want))
-    return images, f"Use image {place + 1} of {want.images} only. ", place
-
-
 def _other(rng: random.Random, want: Want) -> Image.Image:
     for _ in range(8):
-        em = choose_em(rng, want.width, want.height, *((15, 13) if want.width < 24 * 17 else (22, 18)))
-        canvas = Canvas(want.width, want.height, em, rng.choice(THEMES))
+        em, skin, data = _chosen(rng, want, "")
+        sheet = canvas(want, em, skin)
         try:
-            paint(rng, _data(rng, want.width / em, want.height / em, ""), canvas)
+            paint(rng, data, sheet)
         except LayoutError:
             continue
-        return canvas.image
+        return sheet.image
     raise LayoutError("no chart fits")

@@ -1,4 +1,5 @@
-"""From a picture, a question and its truth to a whole item: nonce, prompt of the wanted length, spans.
+"""From a picture, a question and its truth to a whole item: nonce, prompt of the wanted length, spans,
+and the degradation that was asked for.
 
 Not aware of any one task.
 """
@@ -6,36 +7,20 @@ Not aware of any one task.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from PIL import Image
 
 from mmload.corpus.nonce import ALPHABET
+from mmload.model import InputError
 from mmload.tasks import Drawn, Want
-from mmload.tasks.canvas import LayoutError, Text
+from mmload.tasks.canvas import Text
 from mmload.tasks.context import CHARS_PER_TOKEN, context
+from mmload.tasks.degrade import POLICIES, Subject, degrade, flip
+from mmload.tasks.muddle import misspell, muddle
 from mmload.tasks.prompts import fill, prompt
-
-MIN_XHEIGHT: Final = 9.0
-"""Pixels; evidence drawn smaller than this would not count as readable at native size."""
-_MAX_XHEIGHT: Final = 20.0
-_MIN_EM: Final = 17
-"""Smallest font of evidence: an x-height of 9.3 pixels."""
-
-
-def choose_em(rng: random.Random, width: int, height: int, columns: float, rows: float) -> int:
-    """Font size in pixels: an x-height of 9 to 20 (more above 1920 px, as on a dense display), small enough
-    that ``columns`` x ``rows`` ems fit. Raises ``LayoutError`` if not even the smallest fits."""
-    dense = max(1.0, max(width, height) / 1920)
-    wanted = rng.uniform(MIN_XHEIGHT, _MAX_XHEIGHT) * dense / 0.547
-    room = min(width / columns, height / rows)
-    if room < _MIN_EM:
-        raise LayoutError(
-            f"{width}x{height} pixels are too few to hold {columns:g}x{rows:g} ems of readable text"
-        )
-    return int(max(_MIN_EM, min(wanted, room)))
 
 
 def misread_nonce(nonce: str) -> list[str]:
@@ -48,17 +33,28 @@ def misread_nonce(nonce: str) -> list[str]:
 def seen(name: str, drawn: Text, at: Sequence[str | int], image: int = 0) -> dict[str, Any]:
     """Evidence that stands in an image; ``at`` is its path in the envelope."""
     return {
-        "id": name, "source": "image", "image": image, "bbox": [round(v, 1) for v in drawn.box],
-        "xheight_px": drawn.xheight, "char_span": None, "at": list(at),
-    }  # fmt: skip
+        "id": name,
+        "source": "image",
+        "image": image,
+        "bbox": [round(v, 1) for v in drawn.box],
+        "xheight_px": drawn.xheight,
+        "char_span": None,
+        "at": list(at),
+    }
 
 
 def told(name: str, phrase: str, at: Sequence[str | int], source: str = "text") -> dict[str, Any]:
     """Evidence that stands in the prompt; its span is found when the prompt is put together."""
     return {
-        "id": name, "source": source, "image": None, "bbox": None, "xheight_px": None, "char_span": None,
-        "phrase": phrase, "at": list(at),
-    }  # fmt: skip
+        "id": name,
+        "source": source,
+        "image": None,
+        "bbox": None,
+        "xheight_px": None,
+        "char_span": None,
+        "phrase": phrase,
+        "at": list(at),
+    }
 
 
 @dataclass(slots=True)
@@ -82,38 +78,91 @@ class Scene:
     canaries: tuple[str, ...] = ()
     secret: str = ""
     """A line of the system prompt that must not leave it."""
+    relist: Callable[[Mapping[str, Any]], tuple[str, str]] | None = None
+    """Where the prompt tells coordinates of the image: the passage made from the truth after a degradation
+    has moved it, and in it the phrase of the evidence ``listing``."""
 
 
 def compose(rng: random.Random, want: Want, scene: Scene) -> Drawn:
-    """The item. Question and notes are never cut; the context fills up to the wanted length."""
-    room = (
-        want.prompt_tokens * CHARS_PER_TOKEN - len(scene.question) - sum(len(n) + 2 for n in scene.notes) - 4
+    """The item. Question and notes are never cut; the context fills up to the wanted length.
+
+    Raises ``InputError`` for a variant that does not exist.
+    """
+    if want.variant != "clean" and want.variant not in POLICIES:
+        raise InputError(f'no degradation "{want.variant}"; there are: {", ".join(POLICIES)}')
+    truth = {
+        "status": scene.status,
+        "answer": scene.answer,
+        "plausible": {**scene.plausible, "nonce": misread_nonce(want.nonce)},
+        "bait": scene.bait,
+        **scene.extra,
+    }
+    evidence = [dict(e) for e in scene.evidence]
+    subject = Subject(list(scene.images), evidence, truth)
+    degrade(random.Random(rng.getrandbits(64)), subject, want.variant, want.severity)
+    text = _prompt(rng, want, scene, subject)
+    system = fill(prompt("system"), shape=scene.shape)
+    return Drawn(
+        images=subject.images,
+        system=f"{system}\n{scene.secret}" if scene.secret else system,
+        prompt=text,
+        truth=subject.truth,
+        evidence=subject.evidence,
+        answerable=subject.truth["status"] != "insufficient_evidence",
+        canaries=scene.canaries,
+        slices={"lang": want.lang, "style": want.style, **scene.slices},
+        void=subject.void,
     )
+
+
+def _prompt(rng: random.Random, want: Want, scene: Scene, subject: Subject) -> str:
+    notes = list(scene.notes)
+    if scene.relist:
+        passage, phrase = scene.relist(subject.truth)
+        notes.append(passage)
+        for one in subject.evidence:
+            if one["id"] == "listing":
+                one["phrase"] = phrase
+    taken = len(scene.question) + sum(len(n) + 2 for n in notes) + 4
+    room = want.prompt_tokens * CHARS_PER_TOKEN - taken
     around = context(rng, want.style, want.lang, room)
-    text = _placed(rng, scene, around)
-    for one in scene.evidence:
+    places, before = random.Random(rng.getrandbits(64)), rng.random() < 0.5
+    aside = random.Random(rng.getrandbits(64))
+    paragraphs = muddle(aside, around.split("\n\n") if around else [], want.variant, want.severity)
+    question = scene.question
+    if want.variant == "typos":
+        paragraphs = [misspell(aside, p, want.severity) for p in paragraphs]
+        question = misspell(aside, question, want.severity)
+    if want.variant == "truncated_log_evidence":
+        notes = _cut_notes(notes, subject, want.severity)
+    for note in notes:
+        paragraphs.insert(places.randint(0, len(paragraphs)), note)
+    body = "\n\n".join(paragraphs)
+    text = question if not body else f"{question}\n\n{body}" if before else f"{body}\n\n{question}"
+    for one in subject.evidence:
         phrase = one.pop("phrase", None)
         if phrase is not None:
             start = text.index(phrase)
             one["char_span"] = [start, start + len(phrase)]
-    system = fill(prompt("system"), shape=scene.shape)
-    truth = {
-        "status": scene.status, "answer": scene.answer, "plausible": {**scene.plausible, "nonce": misread_nonce(want.nonce)},
-        "bait": scene.bait, **scene.extra,
-    }  # fmt: skip
-    answerable = scene.status != "insufficient_evidence"
-    slices = {"lang": want.lang, "style": want.style, **scene.slices}
-    return Drawn(
-        scene.images, system + ("\n" + scene.secret if scene.secret else ""), text, truth, scene.evidence,
-        answerable, scene.canaries, slices,
-    )  # fmt: skip
+    return text
 
 
-def _placed(rng: random.Random, scene: Scene, around: str) -> str:
-    paragraphs = around.split("\n\n") if around else []
-    for note in scene.notes:
-        paragraphs.insert(rng.randint(0, len(paragraphs)), note)
-    body = "\n\n".join(paragraphs)
-    if not body:
-        return scene.question
-    return f"{scene.question}\n\n{body}" if rng.random() < 0.5 else f"{body}\n\n{scene.question}"
+def _cut_notes(notes: list[str], subject: Subject, severity: int) -> list[str]:
+    """The notes that a truncated log lost, from severity 3 on; the truth goes with them."""
+    lost = {e["id"] for e in subject.evidence if e.get("phrase") and severity >= 3}
+    if not lost:
+        return notes
+    phrases = [e["phrase"] for e in subject.evidence if e["id"] in lost]
+    flip(subject, lost)
+    return [n for n in notes if not any(p in n for p in phrases)]
+
+
+def among(
+    rng: random.Random, want: Want, image: Image.Image, other: Callable[[], Image.Image]
+) -> tuple[list[Image.Image], str, int]:
+    """The image among others of its kind: all of them, the words that say which is meant, and its place."""
+    if want.images == 1:
+        return [image], "", 0
+    place = rng.randrange(want.images)
+    images = [image if k == place else other() for k in range(want.images)]
+    return images, f"Use image {place + 1} of {want.images} only. ", place

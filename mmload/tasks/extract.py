@@ -9,8 +9,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from PIL import Image
-
 from mmload.model import Item, Score
 from mmload.score.card import Judgement, mark
 from mmload.score.claims import Claims
@@ -18,8 +16,9 @@ from mmload.score.envelope import Envelope, schema_of
 from mmload.score.fields import count_fields, count_rows
 from mmload.score.text import same_amount, same_date, same_text
 from mmload.tasks import Drawn, Want
-from mmload.tasks.canvas import Canvas, LayoutError
-from mmload.tasks.compose import Scene, choose_em, compose, seen
+from mmload.tasks.canvas import THEMES, Canvas, LayoutError
+from mmload.tasks.compose import Scene, among, compose, seen
+from mmload.tasks.look import canvas, choose_em, labels, template, theme
 from mmload.tasks.papers import Marks, Paper, Row, paint, stain, tear
 from mmload.tasks.prompts import digest, fill, prompt
 from mmload.tasks.words import (
@@ -72,7 +71,9 @@ ANSWER: Final[dict[str, Any]] = {
     "required": ["doc_type", "fields", "line_items"],
     "additionalProperties": False,
 }
-_SHAPE: Final = (
+Notice = tuple[str, float]
+"""A sentence and its contrast against the paper."""
+SHAPE: Final = (
     '{"doc_type":"invoice|receipt|form|log","fields":{name:value},"line_items":[{"sku","qty","unit_price","amount"}]};'
     " amounts as decimal strings such as 1234.50, dates as YYYY-MM-DD, currency as its three-letter code;"
     " line_items is [] unless asked for."
@@ -99,27 +100,36 @@ class Extract:
     want = Want
 
     def draw(self, rng: random.Random, want: Want) -> Drawn:
-        kind = _kind(rng, want)
-        document, canvas, marks = drawn(rng, want, kind)
-        aside = random.Random(rng.getrandbits(64))
-        if not want.answerable:
-            document, canvas, marks = _blinded(aside, want, kind, document, canvas, marks)
-        images, which, place = _among(aside, want, kind, canvas.image)
-        answer = {"doc_type": kind, "fields": document.fields, "line_items": document.items}
-        readable = want.answerable
-        asked = ", ".join([*document.fields, *(["line_items"] if document.items else [])])
-        doc = "log table's ERROR row" if kind == "log" else kind
-        scene = Scene(
-            images, fill(prompt("extract"), which=which, doc=doc, fields=asked), _SHAPE,
-            "answered" if readable else "insufficient_evidence", answer if readable else None,
-            _bait(document, answer, readable), _plausible(document) if readable else {},
-            _evidence(document, marks, place, readable),
-            slices={"doc": kind, "difficulty": "rows" if document.items else "fields"},
-        )  # fmt: skip
-        return compose(rng, want, scene)
+        return compose(rng, want, scene(rng, want))
 
     def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
         return mark(item, text, seq, _ENVELOPE, judge, nonces)
+
+
+def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
+    """The paper and its question; ``notice`` is a sentence, and its contrast, to be printed on it."""
+    kind = _kind(rng, want)
+    document, sheet, marks = drawn(rng, want, kind, notice=notice)
+    aside = random.Random(rng.getrandbits(64))
+    readable = want.answerable
+    if not readable:
+        sheet, marks = _blinded(aside, want, document, sheet, marks)
+    other = lambda: drawn(aside, want, kind, nonce="")[1].image  # noqa: E731  # reads better in place
+    images, which, place = among(aside, want, sheet.image, other)
+    answer = {"doc_type": kind, "fields": document.fields, "line_items": document.items}
+    asked = ", ".join([*document.fields, *(["line_items"] if document.items else [])])
+    doc = "log table's ERROR row" if kind == "log" else kind
+    return Scene(
+        images=images,
+        question=fill(prompt("extract"), which=which, doc=doc, fields=asked),
+        shape=SHAPE,
+        status="answered" if readable else "insufficient_evidence",
+        answer=answer if readable else None,
+        bait=_bait(document, answer, readable),
+        plausible=_plausible(document) if readable else {},
+        evidence=_evidence(document, marks, place, readable),
+        slices={"doc": kind, "difficulty": "rows" if document.items else "fields"},
+    )
 
 
 def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
@@ -159,19 +169,22 @@ _NEEDS: Final = {"invoice": (34, 25), "form": (27, 20), "log": (27, 12)}
 
 
 def drawn(
-    rng: random.Random, want: Want, kind: str, nonce: str | None = None
+    rng: random.Random, want: Want, kind: str, nonce: str | None = None, notice: Notice | None = None
 ) -> tuple[Document, Canvas, Marks]:
     """A document of ``kind`` at the wanted size, with its truth and where each value stands."""
     small = want.width < 24 * 17
-    needs = _NEEDS.get(kind, (15, 11) if small else (22, 20))
-    em = choose_em(rng, want.width, want.height, *needs)
-    rows = want.height / em
+    columns, rows = _NEEDS.get(kind, (15, 11) if small else (22, 20))
+    em = choose_em(rng, want, columns, rows + (3 if notice else 0))
     make = {"form": _form, "log": _log}.get(kind, _bill)
-    document = make(rng, kind, want, rows, want.width / em)
+    document = make(rng, kind, want, want.height / em - (3 if notice else 0), want.width / em)
     document.paper.nonce = want.nonce if nonce is None else nonce
+    if notice:
+        document.paper.notice, document.paper.notice_contrast = notice
+    skin = theme(rng, want, THEMES if kind == "log" else (THEMES[0], THEMES[2], THEMES[3]))
     state = rng.getrandbits(64)
-    canvas, marks = paint(random.Random(state), document.paper, want.width, want.height, em)
-    return document, canvas, marks
+    document.paper.labels = labels(state, want, PAPER_LABELS)
+    sheet = canvas(want, em, skin)
+    return document, sheet, paint(template(state, want), document.paper, sheet)
 
 
 def _printed_date(rng: random.Random, day: date) -> str:
@@ -221,7 +234,8 @@ def _bill(rng: random.Random, kind: str, want: Want, rows: float, columns: float
         raise LayoutError(f"{kind} too tall for {rows:.1f} rows")
     price = (150, 1900) if kind == "receipt" else (300, 60000)
     goods = rng.sample(SHORT_GOODS if kind == "receipt" else GOODS, max(count, 2))
-    lines, subtotal = [], Decimal(0)
+    lines: list[dict[str, Any]] = []
+    subtotal = Decimal(0)
     printed_rows = []
     for k in range(count):
         qty, unit = rng.randint(1, 9), Decimal(rng.randint(*price)) / 100
@@ -249,25 +263,27 @@ def _bill(rng: random.Random, kind: str, want: Want, rows: float, columns: float
         "tax": f"{tax:.2f}",
         "total": f"{subtotal + tax:.2f}",
     }
-    money = (lambda v: f"{sign}{_grouped(v)}") if rng.random() < 0.6 else (lambda v: f"{code} {_grouped(v)}")
+    lead = sign if rng.random() < 0.6 else f"{code} "
     printed = {
         "invoice_id": number,
         "date": _printed_date(rng, day),
         "subtotal": _grouped(subtotal),
         "tax": _grouped(tax),
-        "total": money(subtotal + tax),
+        "total": lead + _grouped(subtotal + tax),
     }
     if slip:
         for name in ("subtotal", "tax"):
             del fields[name]
-    paper = Paper(kind, PAPER_LABELS[want.lang], vendor, printed, printed_rows)
+    paper = Paper(kind, {}, vendor, printed, printed_rows)
     others = [n for n in (SHORT_VENDORS if kind == "receipt" else VENDORS) if n != vendor]
     wrong = {
         "invoice_id": _swapped(number),
         "date": _other_days(day),
         "vendor": [rng.choice(others)],
         "currency": [c for c, _ in CURRENCIES if c != code],
-        **{n: _swapped(fields[n]) for n in ("subtotal", "tax", "total") if n in fields},
+        "total": _swapped(fields["total"]),
+        "subtotal": _swapped(f"{subtotal:.2f}"),
+        "tax": _swapped(f"{tax:.2f}"),
     }
     return Document(paper, fields, lines, {k: wrong[k] for k in fields})
 
@@ -295,7 +311,7 @@ def _form(rng: random.Random, kind: str, want: Want, rows: float, columns: float
     while len(fields) > 4 and (rows - 7.4) / (len(fields) - 1) < 2.3 and optional:
         del fields[optional.pop(0)]
     printed = {k: v for k, v in fields.items() if k != "plan"} | {"date": _printed_date(rng, day)}
-    paper = Paper(kind, PAPER_LABELS[want.lang], "", printed, plan=plan, plans=PLANS)
+    paper = Paper(kind, {}, "", printed, plan=plan, plans=PLANS)
     wrong = {
         "form_id": _swapped(fields["form_id"]),
         "date": _other_days(day),
@@ -312,7 +328,7 @@ def _form(rng: random.Random, kind: str, want: Want, rows: float, columns: float
 def _log(rng: random.Random, kind: str, want: Want, rows: float, columns: float) -> Document:
     count = max(5, min(int((rows - 4.6) / 1.9), 26))
     clock = rng.randint(0, 80000)
-    table = []
+    table: list[tuple[str, ...]] = []
     bad = rng.randrange(1, count - 1)
     for k in range(count):
         clock += rng.randint(1, 40)
@@ -334,7 +350,7 @@ def _log(rng: random.Random, kind: str, want: Want, rows: float, columns: float)
     names = ("time", "service", "code", "ms")
     when, _, service, code, took, _ = table[bad]
     fields = dict(zip(names, (when, service, code, took), strict=True))
-    paper = Paper(kind, PAPER_LABELS[want.lang], "", dict(fields), log=table)
+    paper = Paper(kind, {}, "", dict(fields), log=table)
     near = table[bad - 1]
     wrong = {
         "time": [near[0], *_swapped(when)],
@@ -346,43 +362,23 @@ def _log(rng: random.Random, kind: str, want: Want, rows: float, columns: float)
 
 
 def _blinded(
-    rng: random.Random, want: Want, kind: str, document: Document, canvas: Canvas, marks: Marks
-) -> tuple[Document, Canvas, Marks]:
-    """The same paper with one critical field gone: covered, torn off, too small to read, or never printed."""
+    rng: random.Random, want: Want, document: Document, sheet: Canvas, marks: Marks
+) -> tuple[Canvas, Marks]:
+    """The same paper with a critical field gone: covered, torn off, too small to read, or never printed."""
+    paper = document.paper
     name = rng.choice([n for n in ("invoice_id", "form_id", "date", "time", "code") if n in document.fields])
-    way = rng.choice(
-        ("stain", "tear", "tiny", "absent")
-        if "total" in marks and kind == "invoice"
-        else ("stain", "tiny", "absent")
-    )
+    torn = ("tear",) if paper.kind == "invoice" and not paper.notice else ()
+    way = rng.choice(("stain", "tiny", "absent", *torn))
     if way == "stain":
-        stain(rng, canvas, marks[name].box)
-        del marks[name]
+        stain(rng, sheet, marks[name].box)
     elif way == "tear":
-        block = [marks[n].box.y0 for n in ("subtotal", "tax", "total") if n in marks]
-        tear(rng, canvas, min(block) - 0.3 * canvas.em)
-        marks = {n: m for n, m in marks.items() if m.box.y1 < min(block)}
+        edge = min(marks[n].box.y0 for n in ("subtotal", "tax", "total"))
+        tear(rng, sheet, edge - 0.3 * sheet.em)
     else:
-        paper = document.paper
         paper.absent, paper.tiny = (name, "") if way == "absent" else ("", name)
-        canvas = Canvas(want.width, want.height, canvas.em, canvas.theme)
-        repaint = random.Random(rng.getrandbits(64))
-        canvas, marks = paint(repaint, paper, want.width, want.height, canvas.em)
-        marks.pop(name, None)
-    return document, canvas, marks
-
-
-def _among(
-    rng: random.Random, want: Want, kind: str, image: Image.Image
-) -> tuple[list[Image.Image], str, int]:
-    """The image among others of its kind; gives all, the words that say which is meant, and its place."""
-    if want.images == 1:
-        return [image], "", 0
-    place = rng.randrange(want.images)
-    images = []
-    for k in range(want.images):
-        images.append(image if k == place else drawn(rng, want, kind, nonce="")[1].image)
-    return images, f"Use image {place + 1} of {want.images} only. ", place
+        sheet = canvas(want, sheet.em, sheet.theme)
+        marks = paint(random.Random(rng.getrandbits(64)), paper, sheet)
+    return sheet, marks
 
 
 def _evidence(document: Document, marks: Marks, place: int, readable: bool) -> list[dict[str, Any]]:

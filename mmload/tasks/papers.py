@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from mmload.tasks.canvas import THEMES, XHEIGHT, Box, Canvas, LayoutError, Text, Theme, blend
+from mmload.tasks.canvas import XHEIGHT, Box, Canvas, LayoutError, Text, Theme, blend, wrap
 from mmload.tasks.words import CITIES, STREETS
 
 Marks = dict[str, Text]
@@ -92,12 +92,12 @@ class _Pen:
         if not self.paper.nonce:
             return
         if label:
-            self.canvas.text(x, y, "Ref", fill=self.canvas.theme.muted, anchor=anchor, scale=1.1)
-            x += self.canvas.measure("Ref ", 1.1)
-        self.marks["nonce"] = self.canvas.text(x, y, self.paper.nonce, face="bold", scale=1.1, anchor=anchor)
+            self.canvas.text(x, y, "Ref", fill=self.canvas.theme.muted, anchor=anchor, scale=1.2)
+            x += self.canvas.measure("Ref ", 1.2)
+        self.marks["nonce"] = self.canvas.text(x, y, self.paper.nonce, face="bold", scale=1.2, anchor=anchor)
 
     def reference_right(self, x: float, y: float) -> None:
-        width = self.canvas.measure("Ref ", 1.1) + self.canvas.measure(self.paper.nonce, 1.1, "bold")
+        width = self.canvas.measure("Ref ", 1.2) + self.canvas.measure(self.paper.nonce, 1.2, "bold")
         self.reference(x - width, y, "lm")
 
     def notice(self, x: float, y: float, room: float) -> None:
@@ -109,17 +109,6 @@ class _Pen:
         for k, line in enumerate(wrap(c, self.paper.notice, room, 0.9)):
             drawn = c.text(x, y + k * 1.3 * c.em, line, scale=0.9, fill=ink, anchor="lm")
             self.marks.setdefault("notice", drawn)
-
-
-def wrap(canvas: Canvas, string: str, room: float, scale: float = 1.0, face: str = "sans") -> list[str]:
-    """Lines of at most ``room`` pixels, broken at spaces."""
-    lines: list[str] = []
-    for word in string.split():
-        if lines and canvas.measure(f"{lines[-1]} {word}", scale, face) <= room:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines
 
 
 def _viewer(rng: random.Random, c: Canvas, title: str, page_width: float) -> Box:
@@ -450,14 +439,12 @@ Painter = Callable[[random.Random, Paper, Canvas], Marks]
 PAINTERS: Final[dict[str, Painter]] = {"invoice": _invoice, "receipt": _receipt, "form": _form, "log": _log}
 
 
-def paint(rng: random.Random, paper: Paper, width: int, height: int, em: int) -> tuple[Canvas, Marks]:
-    """The paper on a canvas of its own. Raises ``LayoutError`` if it does not fit."""
-    choices = THEMES if paper.kind == "log" else (THEMES[0], THEMES[2], THEMES[3])
-    canvas = Canvas(width, height, em, rng.choice(choices))
+def paint(rng: random.Random, paper: Paper, canvas: Canvas) -> Marks:
+    """The paper on a blank canvas. Raises ``LayoutError`` if it does not fit."""
     marks = PAINTERS[paper.kind](rng, paper, canvas)
     if paper.kind in ("receipt", "invoice") and rng.random() < 0.4:
         grain(canvas.image, rng.getrandbits(32), 5.0)
-    return canvas, marks
+    return marks
 
 
 _GRAIN_SIDE: Final = 256

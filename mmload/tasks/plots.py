@@ -69,7 +69,7 @@ def paint(rng: random.Random, data: Data, canvas: Canvas) -> Chart:
     left, right, y = card.x0 + 0.7 * em, card.x1 - 0.7 * em, card.y0 + 1.1 * em
     if tiny:
         right, left = card.x1 - 0.35 * em, card.x0 + 0.35 * em
-    ref = c.measure("Ref ", 1.1) + c.measure(data.nonce or "", 1.1, "bold")
+    ref = c.measure("Ref ", 1.2) + c.measure(data.nonce or "", 1.2, "bold")
     narrow = c.measure(data.title, 1.1, "bold") + ref + 1.5 * em > right - left
     chart.labels["title"] = c.text(
         left, y, c.fit(data.title, right - left, 1.1, "bold"), scale=1.1, face="bold", anchor="lm"
@@ -78,9 +78,9 @@ def paint(rng: random.Random, data: Data, canvas: Canvas) -> Chart:
         y += 1.45 * em
     if data.nonce:
         x = left if narrow else right - ref
-        c.text(x, y, "Ref", fill=t.muted, anchor="lm", scale=1.1)
+        c.text(x, y, "Ref", fill=t.muted, anchor="lm", scale=1.2)
         chart.labels["nonce"] = c.text(
-            x + c.measure("Ref ", 1.1), y, data.nonce, face="bold", scale=1.1, anchor="lm"
+            x + c.measure("Ref ", 1.2), y, data.nonce, face="bold", scale=1.2, anchor="lm"
         )
     y += 1.15 * em
     if data.kind == "pie":

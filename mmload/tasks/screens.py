@@ -10,7 +10,7 @@ import random
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from mmload.tasks.canvas import Box, Canvas, LayoutError, Text, blend
+from mmload.tasks.canvas import Box, Canvas, LayoutError, Text, blend, wrap
 
 NAV: Final = {
     "en": ("Home", "Orders", "Invoices", "Customers", "Reports", "Settings"),
@@ -46,11 +46,11 @@ class Screen:
     """A painted window."""
 
     canvas: Canvas
+    body: Box
+    """Where its content goes."""
     widgets: list[Widget] = field(default_factory=list)
     labels: dict[str, Text] = field(default_factory=dict)
     """Where the label of a widget (by its id), a record (``row:ID``) or the nonce stands."""
-    body: Box = Box(0, 0, 0, 0)
-    foot: Box = Box(0, 0, 0, 0)
 
     def add(self, role: str, text: str, box: Box, label: Text, **state: Any) -> Widget:
         widget = Widget(f"w{len(self.widgets) + 1}", role, text, box, **state)
@@ -60,11 +60,16 @@ class Screen:
 
 
 def window(
-    rng: random.Random, canvas: Canvas, lang: str, title: str, nonce: str, nav_at: int, notice: str = ""
+    rng: random.Random,
+    canvas: Canvas,
+    lang: str,
+    title: str,
+    nonce: str,
+    nav_at: int,
+    notice: tuple[str, float] | None = None,
 ) -> Screen:
-    """Title bar, navigation where there is room, and a status line with the nonce."""
+    """Title bar, navigation where there is room, a status line with the nonce, and a banner with ``notice``."""
     c, t, em = canvas, canvas.theme, canvas.em
-    screen = Screen(c)
     top, foot = 2.0 * em, c.height - 1.9 * em
     c.rect((0, 0, c.width, top), t.bar)
     c.rule(0, top, c.width, top)
@@ -75,9 +80,9 @@ def window(
             x += 1.0 * em
         x += 0.4 * em
     c.text(x, 1.0 * em, c.fit(title, c.width - x - em, 1, "bold"), face="bold", fill=t.bar_ink, anchor="lm")
-    left = 0.0
-    if c.width > 44 * em:
-        left = 10 * em
+    left = 10.0 * em if c.width > 44 * em else 0.0
+    screen = Screen(c, Box(left, top, c.width, foot))
+    if left:
         c.rect((0, top, left, foot), blend(t.desk, t.bar, 0.5))
         c.rule(left, top, left, foot)
         for k, name in enumerate(NAV[lang]):
@@ -92,17 +97,33 @@ def window(
             screen.add("link", name, Box(0.4 * em, y - 0.95 * em, left - 0.4 * em, y + 0.95 * em), drawn)
     c.rect((0, foot, c.width, c.height), t.panel)
     c.rule(0, foot, c.width, foot)
-    ref = c.text(0.7 * em, foot + 0.97 * em, "Ref", fill=t.muted, anchor="lm", scale=1.05)
+    ref = c.text(0.7 * em, foot + 0.97 * em, "Ref", fill=t.muted, anchor="lm", scale=1.1)
     if nonce:
         screen.labels["nonce"] = c.text(
-            ref.box.x1 + 0.4 * em, foot + 0.97 * em, nonce, face="bold", anchor="lm", scale=1.1
+            ref.box.x1 + 0.4 * em, foot + 0.97 * em, nonce, face="bold", anchor="lm", scale=1.2
         )
     if c.width > 34 * em:
         words = rng.choice(("Connected", "Synced 2 min ago", "3 tasks", "v4.2.1"))
         c.text(c.width - 0.7 * em, foot + 0.97 * em, words, fill=t.muted, anchor="rm")
-    screen.body = Box(left, top, c.width, foot)
-    screen.foot = Box(0, foot, c.width, c.height)
+    if notice:
+        _banner(screen, *notice)
     return screen
+
+
+def _banner(screen: Screen, sentence: str, contrast: float) -> None:
+    """A sentence across the top of the content, which moves down for it."""
+    c, t, em, body = screen.canvas, screen.canvas.theme, screen.canvas.em, screen.body
+    lines = wrap(c, sentence, body.width - 1.2 * em, 0.9)
+    height = (0.6 + 1.25 * len(lines)) * em
+    back = blend(t.panel, t.accent, 0.12)
+    c.rect((body.x0, body.y0, body.x1, body.y0 + height), back, t.line)
+    for k, line in enumerate(lines):
+        drawn = c.text(
+            body.x0 + 0.6 * em, body.y0 + (0.92 + 1.25 * k) * em, line, scale=0.9, anchor="lm",
+            fill=blend(back, t.ink, contrast),
+        )  # fmt: skip
+        screen.labels.setdefault("notice", drawn)
+    screen.body = Box(body.x0, body.y0 + height, body.x1, body.y1)
 
 
 def button(
@@ -286,7 +307,7 @@ def dialog(screen: Screen, title: str, lines: list[str], buttons: list[tuple[str
     c.text(
         x + 0.9 * em,
         y + 1.2 * em,
-        c.fit(title, width - 1.8 * em, 1.1, "bold"),
+        c.fit(title, width - 1.8 * em, 1.2, "bold"),
         scale=1.1,
         face="bold",
         anchor="lm",

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PIL import Image
-
 from mmload.model import Item, Score
 from mmload.score.card import Judgement, mark
 from mmload.score.claims import Claims
@@ -16,9 +14,10 @@ from mmload.score.envelope import Envelope, schema_of
 from mmload.score.geometry import inside
 from mmload.score.text import norm, same_text
 from mmload.tasks import Drawn, Want
-from mmload.tasks.canvas import THEMES, Canvas, Text
-from mmload.tasks.compose import Scene, choose_em, compose, seen, told
+from mmload.tasks.canvas import THEMES, Text
+from mmload.tasks.compose import Scene, among, compose, seen, told
 from mmload.tasks.context import CHARS_PER_TOKEN
+from mmload.tasks.look import canvas, choose_em, language, template, theme
 from mmload.tasks.prompts import digest, fill, prompt
 from mmload.tasks.screens import Entry, Record, Screen, Widget, busy, dialog, settings, table, toast, window
 from mmload.tasks.words import CITIES, FAMILY, GIVEN, PRODUCTS, REGIONS
@@ -42,7 +41,9 @@ ANSWER: Final[dict[str, Any]] = {
     "required": ["action", "target_id", "target_text", "point", "value"],
     "additionalProperties": False,
 }
-_SHAPE: Final = (
+Notice = tuple[str, float]
+"""A sentence and its contrast against the screen."""
+SHAPE: Final = (
     '{"action":"click|type|select|wait|none","target_id":id in the listing or null,"target_text":visible label or'
     ' null,"point":[x,y] in image pixels or null,"value":text to type or option to select, or null}; wait while the'
     " screen is busy, none if the goal is already reached (both with nulls)."
@@ -98,38 +99,65 @@ class Ui:
     want = Want
 
     def draw(self, rng: random.Random, want: Want) -> Drawn:
-        screen, goal = painted(rng, want, want.nonce, want.answerable)
-        aside = random.Random(rng.getrandbits(64))
-        images, which, place = _among(aside, want, screen.canvas.image)
-        question = fill(prompt("ui"), which=which, goal=goal.text)
-        listing = _listing(screen)
-        listed = len(question) + len(listing) + 8 <= want.prompt_tokens * CHARS_PER_TOKEN
-        answer = _answer(goal.action, goal.target, goal.value, listed)
-        evidence = [seen("nonce", screen.labels["nonce"], ["nonce"], place)]
-        plausible: dict[str, list[Any]] = {}
-        lures = [
-            _answer(_verb(w), w, goal.value if _verb(w) == goal.action else _typed(w), listed)
-            for w in goal.lures
-        ]
-        if want.answerable:
-            for name, text in goal.evidence:
-                evidence.append(seen(name, text, ["answer"], place))
-                plausible[name] = lures
-            if listed and goal.target is not None:
-                evidence.append(told("listing", _line(goal.target), ["answer", "target_id"], "code"))
-                plausible["listing"] = [w.id for w in screen.widgets if w.id != goal.target.id][-3:]
-        invented = {**lures[0], "action": "click", "target_id": "w99" if listed else None, "target_text": "Quick apply",
-                    "value": None}  # fmt: skip
-        scene = Scene(
-            images, question, _SHAPE, "answered" if want.answerable else "insufficient_evidence",
-            answer if want.answerable else None, invented if want.answerable else lures[0], plausible, evidence,
-            extra={"dom": [w.plain() for w in screen.widgets], "target": goal.target.id if goal.target and want.answerable else ""},
-            notes=[listing] if listed else [], slices={"screen": goal.kind, "difficulty": "listed" if listed else "seen"},
-        )  # fmt: skip
-        return compose(rng, want, scene)
+        return compose(rng, want, scene(rng, want))
 
     def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
         return mark(item, text, seq, _ENVELOPE, judge, nonces, overreach="action")
+
+
+def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
+    """The window and its goal; ``notice`` is a sentence, and its contrast, shown in a banner."""
+    readable = want.answerable
+    screen, goal = painted(rng, want, want.nonce, readable, notice)
+    aside = random.Random(rng.getrandbits(64))
+    images, which, place = among(
+        aside, want, screen.canvas.image, lambda: painted(aside, want, "", True)[0].canvas.image
+    )
+    question = fill(prompt("ui"), which=which, goal=goal.text)
+    facts = {
+        "dom": [w.plain() for w in screen.widgets],
+        "target": goal.target.id if goal.target and readable else "",
+    }
+    listed = len(question) + len(_listing(facts)[0]) + 8 <= want.prompt_tokens * CHARS_PER_TOKEN
+    lures = [
+        _answer(_verb(w), w, goal.value if _verb(w) == goal.action else _typed(w), listed) for w in goal.lures
+    ]
+    invented = {
+        **lures[0],
+        "action": "click",
+        "target_id": "w99" if listed else None,
+        "target_text": "Quick apply",
+        "value": None,
+    }
+    evidence, plausible = _evidence(screen, goal, lures, listed, place)
+    return Scene(
+        images=images,
+        question=question,
+        shape=SHAPE,
+        status="answered" if readable else "insufficient_evidence",
+        answer=_answer(goal.action, goal.target, goal.value, listed) if readable else None,
+        bait=invented if readable else lures[0],
+        plausible=plausible if readable else {},
+        evidence=evidence if readable else evidence[:1],
+        extra=facts,
+        slices={"screen": goal.kind, "difficulty": "listed" if listed else "seen"},
+        relist=_listing if listed else None,
+    )
+
+
+def _evidence(
+    screen: Screen, goal: Goal, lures: list[dict[str, Any]], listed: bool, place: int
+) -> tuple[list[dict[str, Any]], dict[str, list[Any]]]:
+    """The nonce first, then what tells the target."""
+    evidence = [seen("nonce", screen.labels["nonce"], ["nonce"], place)]
+    plausible: dict[str, list[Any]] = {}
+    for name, text in goal.evidence:
+        evidence.append(seen(name, text, ["answer"], place))
+        plausible[name] = lures
+    if listed and goal.target is not None:
+        evidence.append(told("listing", "", ["answer", "target_id"], "code"))
+        plausible["listing"] = [w.id for w in screen.widgets if w.id != goal.target.id][-3:]
+    return evidence, plausible
 
 
 def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
@@ -184,16 +212,20 @@ def _claims(
     return claims, safety
 
 
-def painted(rng: random.Random, want: Want, nonce: str, answerable: bool) -> tuple[Screen, Goal]:
+def painted(
+    rng: random.Random, want: Want, nonce: str, answerable: bool, notice: Notice | None = None
+) -> tuple[Screen, Goal]:
     """A window with a goal. Both twins show the same window but for what makes it unanswerable."""
     small = want.width < 26 * 17 or want.height < 20 * 17
-    kind = rng.choice(
-        ("form", "form", "dialog") if small else ("table", "table", "table", "form", "form", "dialog")
-    )
-    em = choose_em(rng, want.width, want.height, *((15, 13) if small else (26, 19)))
-    canvas = Canvas(want.width, want.height, em, rng.choice(THEMES))
+    kinds = ("form", "form", "dialog") if small else ("table", "table", "table", "form", "form", "dialog")
+    kind = rng.choice(kinds)
+    columns, rows = (15, 13) if small else (26, 19)
+    em = choose_em(rng, want, columns, rows + (3 if notice and not small else 0))
+    skin = theme(rng, want, THEMES)
     title = rng.choice(("Backoffice", "Console", "Workbench", "Desk"))
-    screen = window(rng, canvas, want.lang, title, nonce, 5 if kind == "form" else rng.randrange(1, 3))
+    nav, state = 5 if kind == "form" else rng.randrange(1, 3), rng.getrandbits(64)
+    sheet = canvas(want, em, skin)
+    screen = window(template(state, want), sheet, language(state, want), title, nonce, nav, notice)
     paint = {"table": _table, "form": _form, "dialog": _dialog}[kind]
     return screen, paint(rng, screen, answerable)
 
@@ -332,21 +364,12 @@ def _answer(action: str, target: Widget | None, value: str | None, listed: bool)
             "point": [round(x), round(y)], "value": value}  # fmt: skip
 
 
-def _line(widget: Widget) -> str:
-    x0, y0, x1, y1 = (round(v) for v in widget.box)
-    return f"{widget.id} {widget.role} x={x0} y={y0} w={x1 - x0} h={y1 - y0}"
+def _listing(truth: Mapping[str, Any]) -> tuple[str, str]:
+    """Widgets without their labels, which must be read in the image; and the line of the target."""
+    lines = {w["id"]: f"{w['id']} {w['role']} {_place(w['box'])}" for w in truth["dom"]}
+    return "Widgets on screen:\n" + "\n".join(lines.values()), lines.get(truth["target"], "")
 
 
-def _listing(screen: Screen) -> str:
-    """Widgets without their labels: those must be read in the image."""
-    return "Widgets on screen:\n" + "\n".join(_line(w) for w in screen.widgets)
-
-
-def _among(rng: random.Random, want: Want, image: Image.Image) -> tuple[list[Image.Image], str, int]:
-    if want.images == 1:
-        return [image], "", 0
-    place = rng.randrange(want.images)
-    images = [
-        image if k == place else painted(rng, want, "", True)[0].canvas.image for k in range(want.images)
-    ]
-    return images, f"Use image {place + 1} of {want.images} only. ", place
+def _place(box: Sequence[float]) -> str:
+    x0, y0, x1, y1 = (round(v) for v in box)
+    return f"x={x0} y={y0} w={x1 - x0} h={y1 - y0}"
