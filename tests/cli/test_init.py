@@ -66,7 +66,7 @@ def endpoint() -> Iterator[type[Endpoint]]:
     kind = type("Mine", (Endpoint,), {"asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
     kind.url = f"http://127.0.0.1:{server.server_port}"  # type: ignore[attr-defined]  # the test's own
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield kind
     server.shutdown()
