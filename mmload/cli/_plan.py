@@ -59,8 +59,9 @@ def load_shapes(profile: Profile, base_dir: Path) -> list[Shape]:
 
 
 def load_tasks(profile: Profile) -> dict[str, Task]:
-    """The tasks of the mix by name."""
-    return {name: cast("Callable[[], Task]", plugins.get("tasks", name))() for name in profile.mix.tasks}
+    """The tasks of the mix by name; those of weight 0 are not in it."""
+    wanted = [name for name, weight in profile.mix.tasks.items() if weight > 0]
+    return {name: cast("Callable[[], Task]", plugins.get("tasks", name))() for name in wanted}
 
 
 def make_plan(profile: Profile, base_dir: Path, answer_s: float) -> Plan:

@@ -109,12 +109,13 @@ def parse_variant(name: str) -> tuple[str, tuple[int, ...]]:
 def plan(mix: Mix, paired: Mapping[str, bool]) -> list[Slot]:
     """All items of the suite in order. ``paired`` names the known tasks, and whether half of a task's items
     are unanswerable twins. Raises ``InputError`` for a task, size, format or variant that does not exist."""
-    unknown = sorted(set(mix.tasks) - set(paired))
+    wanted = {name: weight for name, weight in mix.tasks.items() if weight > 0}
+    unknown = sorted(set(wanted) - set(paired))
     if unknown:
         raise InputError(f'mix.tasks: no task "{unknown[0]}"; there are: {", ".join(sorted(paired))}')
     _check_sizes(mix)
     slots: list[Slot] = []
-    for task, count in shares(mix.tasks, mix.items).items():
+    for task, count in shares(wanted, mix.items).items():
         slots += _task_slots(mix, task, count, paired[task], len(slots))
     return slots
 

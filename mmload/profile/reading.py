@@ -146,7 +146,7 @@ def _located(
     path: Path, problem: Problem, lines: Mapping[KeyPath, int], overridden: Sequence[KeyPath]
 ) -> str:
     where = dotted(problem.path)
-    if any(problem.path[: len(own)] == own for own in overridden):
+    if any(own[: len(problem.path)] == problem.path[: len(own)] for own in overridden):
         return f"--set {where}: {problem.text}"
     line = nearest_line(dict(lines), problem.path)
     return f"{path}{f':{line}' if line else ''}: {where}: {problem.text}"

@@ -23,6 +23,15 @@ class _Strict(BaseModel):
     )
 
 
+class SimPrice(_Strict):
+    """What a model of the practice pipeline says that it costs, in its list of models."""
+
+    input_usd_per_mtok: NonNegative
+    """Per million tokens of input."""
+    output_usd_per_mtok: NonNegative
+    """Per million tokens of output."""
+
+
 class Sim(_Strict):
     """How the embedded practice pipeline behaves (``engine = "sim"``)."""
 
@@ -32,8 +41,14 @@ class Sim(_Strict):
     """Requests that one replica serves together (continuous batching); 1 serves them one by one."""
     preprocess_workers: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that decode and resize the pictures (real work on this machine's cores)."""
+    preprocess_queue: Annotated[int, Field(ge=0)] = 128
+    """Requests that may wait to be decoded; beyond it the pipeline sheds."""
+    retrieval_workers: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Requests looked up at a time."""
     queue_limit: Annotated[int, Field(ge=1)] = 256
-    """Requests that may wait for a worker; beyond it the pipeline sheds."""
+    """Requests that may wait for a model worker; beyond it the pipeline sheds."""
+    image_cache: Annotated[int, Field(ge=0)] = 64
+    """Pictures whose encoding is kept: a repeated one costs no prefill and is billed as cached."""
     speed: Positive = 7.0
     """Divides every simulated service time: 2 serves twice as fast."""
     jitter: Annotated[float, Field(ge=0, le=2)] = 0.2
@@ -54,6 +69,20 @@ class Sim(_Strict):
     """Constant time added to every answer, in its retrieval stage."""
     hallucination_rate: Share = 0.0
     """Share of answers into which an invented claim is planted (seeded)."""
+    cross_talk_rate: Share = 0.0
+    """Share of requests that get the answer to another item, its nonce included (seeded)."""
+    broken_json_rate: Share = 0.0
+    """Share of answers whose JSON is cut short (seeded)."""
+    fence_rate: Share = 0.0
+    """Share of answers wrapped in a code fence (seeded)."""
+    stall_rate: Share = 0.0
+    """Share of answers that pause for ``stall_ms`` half way (seeded)."""
+    stall_ms: NonNegative = 2000.0
+    """Length of a planted pause."""
+    drop_rate: Share = 0.0
+    """Share of answers whose connection is reset half way (seeded)."""
+    prices: dict[str, SimPrice] = {}
+    """Prices by model, shown in the pipeline's list of models."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     """A longer request is refused with 413."""
     seed: Seed = 1

@@ -34,7 +34,8 @@ def test_every_probe_reports_in_words_and_in_json(mmload: Run) -> None:
     assert {finding["name"] for finding in result["findings"]} == PROBES
     assert ended.code == (0 if result["healthy"] else 5)
     assert all(f["remedy"] for f in result["findings"] if f["status"] != "ok")
-    assert all(name in mmload("doctor").out for name in PROBES)
+    in_words = mmload("doctor").out
+    assert all(name in in_words for name in PROBES)
 
 
 def test_a_profile_sets_the_needs(mmload: Run, small: Path) -> None:

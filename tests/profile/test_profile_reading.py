@@ -253,6 +253,7 @@ def test_setting_the_url_drops_the_engine_and_back(tmp_path: Path) -> None:
         ("phase=1", "--set phase: found 1; it must be a list"),
         ("name.x=1", "--set name.x=1: name is a value and has no keys"),
         ("phase.rpm=1", "phase is a list; name the entry and its key"),
+        ("mix.tasks.chart=0", "--set mix.tasks: the weights sum to 0"),
         ("mix.itms=4", '--set mix.itms: unknown key; did you mean "items"?'),
     ],
 )
