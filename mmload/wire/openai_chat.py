@@ -8,8 +8,9 @@ choices, in a chunk with a choice, or nowhere.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -166,19 +167,84 @@ class _Collected:
             self._fail(ErrorKind.EMPTY_RESPONSE, f"no content, finish_reason {self.finish_reason!r}")
 
 
-class StreamReader(_Collected):
-    """A streamed answer."""
+class _Run(NamedTuple):
+    """What is the same in every event of a stretch of content: all but the text itself."""
 
-    __slots__ = ("_events", "done")
+    head: bytes
+    tail: bytes
+
+    def split(self, data: bytes) -> tuple[list[bytes], bytes]:
+        """Texts of the events of this form with which ``data`` begins, and what is left of it."""
+        head, tail = self
+        texts = data[len(head) :].split(tail + head)
+        text, end, rest = texts.pop().partition(tail)
+        if end:
+            texts.append(text)
+        else:
+            rest = head + text
+        return texts, rest
+
+
+_PROBE: Final = "probe of the form"
+_plain = re.compile(rb'[^"\\\x00-\x1f]*').fullmatch
+"""Text that stands in JSON as it is."""
+_LOOKS: Final = 32
+"""Events of an answer that are looked at for their form; servers that change it all the time have none."""
+
+
+class StreamReader(_Collected):
+    """A streamed answer.
+
+    Decoding the JSON of every event would be the largest cost of streaming. Most events differ in their text
+    only, and that is found out from the first: put another text in its place, and nothing else that is read
+    from it changes. From then on events of that form are cut, not decoded; all others are decoded.
+    """
+
+    __slots__ = ("_events", "_looks", "_run", "done")
     _malformed = ErrorKind.MALFORMED_SSE
 
     def __init__(self) -> None:
         super().__init__()
         self._events = EventStream()
+        self._run: _Run | None = None
+        self._looks = _LOOKS
         self.done = False
 
     def feed(self, data: bytes) -> int:
-        return self._payloads(self._events.feed(data))
+        content = 0
+        if self._run is None and self._looks:
+            content, data = self._look(data)
+        if self._run is not None and data and self._events.between_events:
+            count, data = self._cut(self._run, data)
+            content += count
+        return content + self._payloads(self._events.feed(data)) if data else content
+
+    def _look(self, data: bytes) -> tuple[int, bytes]:
+        """Decode the first events one by one until one shows the form, so that those behind it are cut."""
+        content = 0
+        while self._run is None and self._looks and (end := data.find(b"\n\n") + 2) > 1:
+            self._looks -= 1
+            content += self._payloads(self._events.feed(data[:end]))
+            data = data[end:]
+        return content, data
+
+    def _cut(self, run: _Run, data: bytes) -> tuple[int, bytes]:
+        """Take the events of the known form; how many they were, and what is left for decoding."""
+        if not data.startswith(run.head):
+            self._run = None
+            return 0, data
+        texts, rest = run.split(data)
+        joined = b"".join(texts)
+        if not all(texts) or not _plain(joined):
+            return 0, data
+        try:
+            text = joined.decode() if joined.isascii() else "".join([t.decode() for t in texts])
+        except UnicodeDecodeError:
+            return 0, data
+        if texts:
+            self._text.append(text)
+            self.content_events += len(texts)
+        return len(texts), rest
 
     def _payloads(self, payloads: list[bytes]) -> int:
         content = 0
@@ -186,14 +252,35 @@ class StreamReader(_Collected):
             if payload == b"[DONE]":
                 self.done = True
             elif payload:
-                content += self._take(payload)
+                before = self._seen()
+                if self._take(payload):
+                    content += 1
+                    if self._run is None and self._looks and before == self._seen():
+                        self._run = _form(payload, self._text[-1])
         return content
+
+    def _seen(self) -> tuple[object, ...]:
+        """All that an event may change but the content."""
+        return self.usage, self.finish_reason, self.reasoning_events, self.tool_call_events, self.error
 
     def close(self) -> None:
         self._payloads(self._events.close())
         if not self.done and not self.finish_reason:
             self._fail(ErrorKind.TRUNCATED_STREAM, "the stream ended with neither finish_reason nor [DONE]")
         self._judge()
+
+
+def _form(payload: bytes, text: str) -> _Run | None:
+    """The form of a content event whose content is ``text``, if its text can be exchanged safely."""
+    raw = text.encode()
+    for key in (b'"content":"', b'"content": "'):
+        head, found, tail = payload.partition(key + raw + b'"')
+        if found and b"\n" not in payload and _plain(raw):
+            probe = _Collected()
+            probe._take(head + key + _PROBE.encode() + b'"' + tail)
+            if probe.text == _PROBE and probe.content_events == 1 and not probe.error:
+                return _Run(b"data: " + head + key, b'"' + tail + b"\n\n")
+    return None
 
 
 class WholeReader(_Collected):

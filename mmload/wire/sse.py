@@ -11,13 +11,18 @@ from __future__ import annotations
 class EventStream:
     """Splits a stream into the payloads of its events."""
 
-    __slots__ = ("_begun", "_buffer", "_cr", "_data")
+    __slots__ = ("_begun", "_buffer", "_cr")
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._data: list[bytes] = []
+        """What came since the last blank line."""
         self._begun = False
         self._cr = False
+
+    @property
+    def between_events(self) -> bool:
+        """The next byte begins an event, and no line end is in doubt."""
+        return self._begun and not self._buffer and not self._cr
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Payloads of the events that this piece completed."""
@@ -30,18 +35,20 @@ class EventStream:
             piece = piece.removeprefix(b"\xef\xbb\xbf")
         if self._cr or b"\r" in piece:
             piece = self._normalise(piece)
-        lines = (self._buffer + piece).split(b"\n")
-        self._buffer = lines.pop()
+        blocks = (self._buffer + piece).split(b"\n\n")
+        self._buffer = blocks.pop()
         events: list[bytes] = []
-        for line in lines:
-            self._line(line, events)
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:
+                events.append(block[6:])
+            else:
+                _read_lines(block, events)
         return events
 
     def close(self) -> list[bytes]:
         """Payload left without its closing blank line: many servers end so, and it is taken."""
         events: list[bytes] = []
-        self._line(self._buffer, events)
-        self._line(b"", events)
+        _read_lines(self._buffer, events)
         self._buffer = b""
         return events
 
@@ -54,14 +61,16 @@ class EventStream:
         self._cr = piece.endswith(b"\r")
         return piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _line(self, line: bytes, events: list[bytes]) -> None:
-        if not line:
-            if self._data:
-                events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                self._data = []
-        elif line.startswith(b"data:"):
-            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+
+def _read_lines(block: bytes, events: list[bytes]) -> None:
+    """Add what the lines between two blank lines say."""
+    data: list[bytes] = []
+    for line in block.split(b"\n"):
+        if line.startswith(b"data:"):
+            data.append(line[6:] if line[5:6] == b" " else line[5:])
         elif line == b"data":
-            self._data.append(b"")
+            data.append(b"")
         elif line.startswith(b"{"):
             events.append(line)
+    if data:
+        events.append(b"\n".join(data))
