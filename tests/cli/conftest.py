@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from mmload import plugins
 from mmload.cli import run_program
 
 
@@ -30,6 +31,9 @@ def mmload(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyte
     """``mmload("check", file)`` -> its exit code and what it printed; the cache is a folder of the test's."""
     monkeypatch.setenv("MMLOAD_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(plugins, "_from_files", {})
+    monkeypatch.setattr(plugins, "_files_read", set())
+    monkeypatch.setenv(plugins.FILES_VARIABLE, "")
 
     def run(*arguments: object) -> Ended:
         capsys.readouterr()
