@@ -120,6 +120,7 @@ class Traffic:
         """Worst lateness of a wake-up since it was last read."""
         self.end_ns = max((p.end_ns for p in schedule.phases), default=0)
         self._drain_ns = drain_ns
+        self._rank, self._sharing = index, count
         self._users_at = users_at
         self._think_s = think_s
         self._arrivals = _Arrivals(schedule.stripe(index, count))
@@ -159,8 +160,9 @@ class Traffic:
         self._drain_ns = min(self._drain_ns, int(grace_s * NS_PER_S))
         self._rearm(time.monotonic_ns())
 
-    def take_over(self, schedule: Schedule) -> None:
-        """Add a lost worker's share of arrivals."""
+    def take_over(self, schedule: Schedule, rank: int, sharing: int) -> None:
+        """Add a lost worker's share of arrivals; this is now number ``rank`` of ``sharing`` workers."""
+        self._rank, self._sharing = rank, sharing
         if not self.closing:
             self._arrivals.merge(schedule)
             self._rearm(time.monotonic_ns())
@@ -210,7 +212,7 @@ class Traffic:
         users_at = self._users_at[phase.number]
         assert users_at is not None
         users = users_at((now_ns - phase.start_ns) / NS_PER_S)
-        return users // self.count + (self.index < users % self.count)
+        return users // self._sharing + (self._rank < users % self._sharing)
 
     def _closed_arrival(self) -> Arrival | None:
         phase = self._closed

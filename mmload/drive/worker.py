@@ -137,8 +137,8 @@ class Worker:
         if traffic is None or plan is None or traffic.index not in data["survivors"]:
             return
         share = plan.schedule.stripe(data["lost"], traffic.count).after(data["from_ns"])
-        survivors = data["survivors"]
-        traffic.take_over(share.stripe(survivors.index(traffic.index), len(survivors)))
+        rank, sharing = data["survivors"].index(traffic.index), len(data["survivors"])
+        traffic.take_over(share.stripe(rank, sharing), rank, sharing)
 
 
 def _guarded(listener: Callable[[Mapping[str, Any]], None]) -> Callable[..., None]:
