@@ -105,6 +105,22 @@ class Schedule:
         pi = float(self.suite.pi[item])
         return pi, _chosen(self.seed, plan.number, int(self.suite.strata[item]), seq, pi)
 
+    def closed_requests(
+        self, phase: int, first: int, step: int, n: int
+    ) -> list[tuple[int, int, float, bool]]:
+        """``(seq, item, pi, sampled)`` of the ``n`` requests ``first, first + step...`` of a closed-loop
+        phase: what ``closed_item`` and ``closed_sampled`` say, for senders that cannot wait for each."""
+        first_seq, size = self.phases[phase].first_seq, _PASSES_AT_ONCE * len(self.suite.strata)
+        pi, strata = self.suite.pi, self.suite.strata
+        out: list[tuple[int, int, float, bool]] = []
+        for k in range(first, first + n * step, step):
+            stretch, place = divmod(k, size)
+            item = int(_closed_order(self.suite, self.seed, self.media_reuse, phase, stretch)[place])
+            p = float(pi[item])
+            chosen = p >= 1.0 or (p > 0.0 and _chosen(self.seed, phase, int(strata[item]), first_seq + k, p))
+            out.append((first_seq + k, item, p, chosen))
+        return out
+
     def fingerprint_bytes(self) -> bytes:
         """All that is planned, as bytes: equal for equal plans on every machine.
 

@@ -210,6 +210,19 @@ def test_a_closed_loop_phase_goes_through_the_suite_without_end() -> None:
     assert [whole.closed_sampled(s) for s in range(second, second + 50)] != chosen[:50]
 
 
+def test_closed_loop_requests_by_the_batch_are_those_one_by_one() -> None:
+    whole = plan(profile(BURST, {**CLOSED, "users": 3}, quality={"sample": 0.4}))
+    first_seq = whole.phases[1].first_seq
+    batch = whole.closed_requests(1, first=2, step=3, n=500)
+    places = range(2, 2 + 3 * 500, 3)
+    assert [(seq, item) for seq, item, _, _ in batch] == [
+        (first_seq + k, whole.closed_item(1, k)) for k in places
+    ]
+    assert [(pi, chosen) for _, _, pi, chosen in batch] == [
+        whole.closed_sampled(first_seq + k) for k in places
+    ]
+
+
 def test_a_suite_of_one_item_serves_any_plan() -> None:
     whole = plan(profile(BURST, CLOSED), np.array([0]), ["chart"])
     assert set(whole.item.tolist()) == {0}
