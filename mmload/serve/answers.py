@@ -14,23 +14,11 @@ from hashlib import blake2b
 from typing import Any
 
 from mmload.model import Item
-from mmload.serve.sight import Eyes, legibility
+from mmload.serve.sight import legibility
+from mmload.serve.views import View
 
 UNREAD_CONTEXT = 0.15
 """What is left of the probability when the evidence lies beyond the context that was kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What reached the model of one request."""
-
-    eyes: Eyes
-    scales: tuple[float, ...]
-    """Seen over received size, per picture."""
-    penalties: tuple[float, ...]
-    """JPEG penalty per picture, at least 1."""
-    prompt_chars: int
-    """How many characters of the item's prompt were kept."""
 
 
 @dataclass(frozen=True, slots=True)

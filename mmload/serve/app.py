@@ -5,10 +5,14 @@ Not aware of how an answer is found or how long it takes.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator
+from typing import Any, Generic
 
 import msgspec
 from aiohttp import web
@@ -16,23 +20,24 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from mmload.serve import chat
-from mmload.serve.chat import ApiError, Ask, Writer
+from mmload.serve.chat import ApiError, Ask
 from mmload.serve.meters import Meters
-from mmload.serve.sim import Pipeline, Ticket
+from mmload.serve.replies import DONE, Writer
+from mmload.serve.ticket import Engine, T, Ticket
 
 _JSON = "application/json"
 _log = logging.getLogger("mmload.serve")
 
 
-def make_app(pipeline: Pipeline, meters: Meters, max_body_bytes: int) -> web.Application:
-    """The application; its pipeline starts and stops with it."""
+def make_app(engine: Engine[T], meters: Meters, max_body_bytes: int) -> web.Application:
+    """The application; its engine starts and stops with it."""
     app = web.Application(client_max_size=max_body_bytes, middlewares=[_errors(meters)])
-    service = _Service(pipeline)
+    service = _Service(engine)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
-        pipeline.start()
+        engine.start()
         yield
-        await pipeline.stop()
+        await engine.stop()
 
     app.cleanup_ctx.append(lifetime)
     app.on_shutdown.append(service.drain)
@@ -79,12 +84,16 @@ def _refusal(error: ApiError) -> web.Response:
     return web.Response(status=error.status, body=error.body(), content_type=_JSON, headers=headers)
 
 
-class _Service:
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+class _Service(Generic[T]):
+    def __init__(self, engine: Engine[T]) -> None:
+        self._engine = engine
         self._numbers = itertools.count(1)
         self._started = int(time.time())
+        self._models = {model["id"]: self._listed(model) for model in engine.models()}
         self._draining = False
+
+    def _listed(self, model: dict[str, Any]) -> dict[str, Any]:
+        return {"object": "model", "created": self._started, "owned_by": "mmload"} | model
 
     async def drain(self, _: web.Application) -> None:
         self._draining = True
@@ -94,51 +103,82 @@ class _Service:
         body = msgspec.json.encode({"status": "draining" if self._draining else "ok"})
         return web.Response(status=status, body=body, content_type=_JSON)
 
-    def _model(self, name: str) -> dict[str, object]:
-        return {"id": name, "object": "model", "created": self._started, "owned_by": "mmload"}
-
     async def models(self, _: web.Request) -> web.Response:
-        data = [self._model(name) for name in self._pipeline.models]
-        return web.Response(body=msgspec.json.encode({"object": "list", "data": data}), content_type=_JSON)
+        body = msgspec.json.encode({"object": "list", "data": list(self._models.values())})
+        return web.Response(body=body, content_type=_JSON)
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["model"]
-        if name not in self._pipeline.models:
+        if name not in self._models:
             raise ApiError(404, f"the model {name!r} does not exist", param="model", code="model_not_found")
-        return web.Response(body=msgspec.json.encode(self._model(name)), content_type=_JSON)
+        return web.Response(body=msgspec.json.encode(self._models[name]), content_type=_JSON)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        ask = chat.parse(await request.read(), self._pipeline.models)
-        ticket = await self._pipeline.take(ask)
+        ask = chat.parse(await request.read(), tuple(self._models))
+        ticket = await self._engine.take(ask)
         try:
-            await self._pipeline.reach_model(ticket)
-            writer = Writer(f"chatcmpl-sim-{next(self._numbers)}", int(time.time()), ticket.model)
+            await self._engine.reach_model(ticket)
+            writer = Writer(f"chatcmpl-{next(self._numbers)}", int(time.time()), ticket.model, ask.tool)
             if ask.stream:
                 return await self._stream(request, ask, ticket, writer)
-            await self._pipeline.finish(ticket)
-            body = writer.whole("".join(ticket.pieces), ticket.finish, ticket.usage())
-            return web.Response(body=body, content_type=_JSON, headers=_headers(ticket))
+            return await self._whole(request, ticket, writer)
         finally:
-            self._pipeline.release(ticket)
+            self._engine.release(ticket)
 
-    async def _stream(
-        self, request: web.Request, ask: Ask, ticket: Ticket, writer: Writer
-    ) -> web.StreamResponse:
+    async def _whole(self, request: web.Request, ticket: T, writer: Writer) -> web.StreamResponse:
+        await self._engine.finish(ticket)
+        self._engine.settle(ticket)
+        if ticket.stall_s:
+            await asyncio.sleep(ticket.stall_s)
+        body = writer.whole("".join(ticket.pieces), ticket.finish, ticket.usage())
+        if not ticket.dropped:
+            return web.Response(body=body, content_type=_JSON, headers=_headers(ticket))
+        response = web.StreamResponse(headers=_headers(ticket) | {"Content-Length": str(len(body))})
+        response.content_type = _JSON
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
+        _reset(request)
+        return response
+
+    async def _stream(self, request: web.Request, ask: Ask, ticket: T, writer: Writer) -> web.StreamResponse:
         headers = _headers(ticket) | {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
-        sent = 0
-        async for emitted in self._pipeline.follow(ticket):
-            first = writer.role() if sent == 0 else b""
-            await response.write(first + writer.delta("".join(ticket.pieces[sent:emitted])))
-            sent = emitted
-        self._pipeline.settle(ticket)
+        sent, half = 0, len(ticket.pieces) // 2
+        async for ready in self._engine.follow(ticket):
+            if sent <= half < ready and (ticket.stall_s or ticket.dropped):
+                await response.write(_said(writer, ticket, sent, half))
+                sent = half
+                await asyncio.sleep(ticket.stall_s)
+                if ticket.dropped:
+                    _reset(request)
+                    return response
+            await response.write(_said(writer, ticket, sent, ready))
+            sent = ready
+        self._engine.settle(ticket)
         tail = writer.finish(ticket.finish)
         if ask.include_usage:
             tail += writer.usage(ticket.usage())
-        await response.write(tail + chat.DONE)
+        await response.write(tail + DONE)
         await response.write_eof()
         return response
+
+
+def _said(writer: Writer, ticket: Ticket, start: int, end: int) -> bytes:
+    """Events for the pieces from ``start`` to ``end``; the first of a stream opens with its role."""
+    if end == start:
+        return b""
+    opening = writer.role() if start == 0 else b""
+    return opening + writer.delta("".join(ticket.pieces[start:end]))
+
+
+def _reset(request: web.Request) -> None:
+    """End the connection with RST, as a crashed server does."""
+    transport = request.transport
+    if transport is not None:
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
 
 
 def _headers(ticket: Ticket) -> dict[str, str]:

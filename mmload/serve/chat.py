@@ -1,4 +1,4 @@
-"""OpenAI chat completions as the practice target reads and writes them. Bytes in, bytes out, no I/O.
+"""OpenAI chat completions as the practice target reads them. Bytes in, no I/O.
 
 Written apart from the client's own adapters on purpose: an error of one must not hide in the other.
 """
@@ -54,6 +54,8 @@ class Ask:
     max_tokens: int
     wants_envelope: bool
     """A JSON answer was asked for, by ``response_format`` or in words."""
+    tool: str | None = None
+    """The function that the answer must call: the one chosen by the client, or its first."""
 
 
 def parse(body: bytes, models: Sequence[str]) -> Ask:
@@ -84,6 +86,7 @@ def parse(body: bytes, models: Sequence[str]) -> Ask:
         include_usage=bool(options.get("include_usage")),
         max_tokens=_max_tokens(data),
         wants_envelope=_wants_envelope(data, text),
+        tool=_tool(data),
     )
 
 
@@ -108,6 +111,25 @@ def _wants_envelope(data: Mapping[str, Any], text: str) -> bool:
     if wanted not in ("text", "json_object", "json_schema"):
         raise ApiError(400, f"unknown response_format type {wanted!r}", param="response_format")
     return wanted != "text" or "insufficient_evidence" in text
+
+
+def _tool(data: Mapping[str, Any]) -> str | None:
+    names = []
+    for tool in _typed(data, "tools", list, []):
+        function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise ApiError(400, "tools must be functions with a name", param="tools")
+        names.append(function["name"])
+    choice = data.get("tool_choice")
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        chosen = function.get("name") if isinstance(function, dict) else None
+        if chosen not in names:
+            raise ApiError(400, f"tool_choice names no tool: {chosen!r}", param="tool_choice")
+        return str(chosen)
+    if choice not in (None, "none", "auto", "required"):
+        raise ApiError(400, f"unknown tool_choice {choice!r}", param="tool_choice")
+    return names[0] if names and choice != "none" else None
 
 
 def _messages(messages: Any) -> tuple[str, tuple[str, ...]]:
@@ -159,55 +181,3 @@ def image_bytes(url: str) -> bytes:
         return binascii.a2b_base64(url[url.index(",") + 1 :], strict_mode=True)
     except ValueError as error:
         raise ApiError(400, f"an image is not valid base64: {error}", param="messages") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    prompt: int
-    completion: int
-    cached: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "prompt_tokens": self.prompt,
-            "completion_tokens": self.completion,
-            "total_tokens": self.prompt + self.completion,
-            "prompt_tokens_details": {"cached_tokens": self.cached},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Writes the answer to one request."""
-
-    id: str
-    created: int
-    model: str
-
-    def whole(self, text: str, finish: str, usage: Usage) -> bytes:
-        message = {"role": "assistant", "content": text, "refusal": None}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-        return self._encode("chat.completion", choices=[choice], usage=usage.as_dict())
-
-    def role(self) -> bytes:
-        return self._event({"role": "assistant", "content": ""})
-
-    def delta(self, text: str) -> bytes:
-        return self._event({"content": text})
-
-    def finish(self, reason: str) -> bytes:
-        return self._event({}, reason)
-
-    def usage(self, usage: Usage) -> bytes:
-        return b"data: " + self._encode("chat.completion.chunk", choices=[], usage=usage.as_dict()) + b"\n\n"
-
-    def _event(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return b"data: " + self._encode("chat.completion.chunk", choices=[choice]) + b"\n\n"
-
-    def _encode(self, kind: str, **rest: Any) -> bytes:
-        head = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-        return msgspec.json.encode(head | rest)
-
-
-DONE = b"data: [DONE]\n\n"

@@ -5,7 +5,11 @@ Not aware of HTTP. Each server has its own registry.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from mmload.serve.ticket import Ticket
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
 
@@ -19,6 +23,7 @@ class Meters:
     """All metrics of one server; ``model`` is the label that vLLM puts on each."""
 
     def __init__(self, model: str) -> None:
+        self.model = model
         self.registry = CollectorRegistry()
         self.running = self._gauge("vllm:num_requests_running", "Requests in model slots.", model)
         self.waiting = self._gauge("vllm:num_requests_waiting", "Requests waiting for a slot.", model)
@@ -26,6 +31,8 @@ class Meters:
         self.kv_cache = self._gauge("vllm:kv_cache_usage_perc", "The same under its newer name.", model)
         self.prompt = self._counter("vllm:prompt_tokens", "Prompt tokens processed.", model)
         self.generated = self._counter("vllm:generation_tokens", "Tokens generated.", model)
+        self.cache_queries = self._counter("vllm:prefix_cache_queries", "Tokens looked up.", model)
+        self.cache_hits = self._counter("vllm:prefix_cache_hits", "Tokens found in the cache.", model)
         self.ttft = self._histogram(
             "vllm:time_to_first_token_seconds", "Arrival to first token.", _TTFT, model
         )
@@ -43,6 +50,32 @@ class Meters:
             registry=self.registry,
         )
         self._own()
+
+    def watch(
+        self,
+        running: Callable[[], float],
+        waiting: Callable[[], float],
+        cache: Callable[[], float],
+        rung: Callable[[], float],
+    ) -> None:
+        """Read these gauges from the pipeline at every scrape."""
+        self.running.set_function(running)
+        self.waiting.set_function(waiting)
+        self.cache.set_function(cache)
+        self.kv_cache.set_function(cache)
+        self.rung.set_function(rung)
+
+    def answered(self, ticket: Ticket, first_token_s: float, whole_s: float, tokens: int) -> None:
+        """Count one whole answer; times are from its arrival."""
+        self.ttft.observe(first_token_s)
+        self.e2e.observe(whole_s)
+        if tokens > 1:
+            self.gap.observe((whole_s - first_token_s) / (tokens - 1))
+        self.prompt.inc(ticket.prompt_tokens)
+        self.cache_queries.inc(ticket.prompt_tokens)
+        self.cache_hits.inc(ticket.cached_tokens)
+        self.generated.inc(tokens)
+        self.success.labels(self.model, ticket.finish).inc()
 
     def _gauge(self, name: str, text: str, model: str) -> Gauge:
         return Gauge(name, text, ["model_name"], registry=self.registry).labels(model)
@@ -63,6 +96,9 @@ class Meters:
             "Requests admitted, by rung of the ladder.",
             ["rung"],
             registry=self.registry,
+        )
+        self.planted = Counter(
+            "mmload_sim_planted", "Faults planted into requests.", ["fault"], registry=self.registry
         )
         self.rung = Gauge("mmload_sim_rung", "Rung that the ladder stands on.", registry=self.registry)
         self.wait = Gauge(

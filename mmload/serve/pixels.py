@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 
 from mmload.serve.sight import fit, jpeg_penalty, jpeg_quality
+from mmload.serve.views import Sized
 
 MAX_PIXELS = 8192 * 8192
 """The largest picture that a profile may ask for; anything larger is refused before it is decoded."""
@@ -26,24 +27,12 @@ class BadImageError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Sized):
     """One received picture after decoding and resizing."""
 
     sha256: str
-    width: int
-    """As received, px."""
-    height: int
-    seen_width: int
-    """As handed to the model, px."""
-    seen_height: int
-    penalty: float
-    """Factor by which JPEG compression shrinks a letter's effective height."""
+    """Of the bytes as they arrived."""
     pixels: Image.Image | None = None
-
-    @property
-    def scale(self) -> float:
-        """Seen over received, at most 1."""
-        return self.seen_width / self.width
 
 
 def warm_up() -> None:
@@ -73,7 +62,7 @@ def see(data: bytes, edge: int | None, keep: bool = False) -> Picture:
     except _UNREADABLE as error:
         raise _refusal(error) from None
     digest = hashlib.sha256(data).hexdigest()
-    return Picture(digest, width, height, seen.width, seen.height, penalty, seen if keep else None)
+    return Picture(width, height, seen.width, seen.height, penalty, digest, seen if keep else None)
 
 
 def _measured(image: Image.Image) -> tuple[int, int]:

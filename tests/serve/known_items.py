@@ -46,10 +46,13 @@ def item(
     xheight: float = 14.0,
     prompt: str = "Read the total. Code: 77.",
     span: list[int] | None = None,
+    quality: int | None = None,
 ) -> Item:
     data = data or picture(mark=str(index))
     with Image.open(io.BytesIO(data)) as image:
         width, height = image.size
+        form = str(image.format).lower()
+    file = ImageFile("x", width, height, form, quality, hashlib.sha256(data).hexdigest(), len(data))
     proof = [
         evidence("total", xheight, ["answer", "fields", "total"]),
         evidence("vendor", xheight, ["answer", "fields", "vendor"]),
@@ -66,7 +69,7 @@ def item(
         answerable=answerable,
         twin="",
         slices={},
-        images=(ImageFile("x.png", width, height, "png", None, hashlib.sha256(data).hexdigest(), len(data)),),
+        images=(file,),
         system="",
         prompt=prompt,
         prompt_tokens=8,

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from known_items import item
 
-from mmload.serve.answers import View, answer, put, read_probability, stranger, uniform, unread
+from mmload.serve.answers import answer, put, read_probability, stranger, uniform, unread
 from mmload.serve.sight import LARGE, SMALL, Eyes, legibility
+from mmload.serve.views import View
 
 ITEMS = [item(i, b"", xheight=8 + i % 8) for i in range(400)]
 TWINS = [item(i, b"", answerable=False) for i in range(400)]
