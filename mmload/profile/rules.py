@@ -256,6 +256,10 @@ def _task_names(profile: Profile) -> Iterator[Problem]:
     ):
         for name in names:
             yield from _name((*path, name), name, [*tasks, *more])
+    if profile.quality.baseline is not None:
+        yield from _name(("quality", "baseline"), profile.quality.baseline, [p.name for p in profile.phase])
+    elif profile.gates.quality_loss_max is not None:
+        yield Problem(("gates", "quality_loss_max"), "it needs quality.baseline, the phase to compare with")
 
 
 def _name(path: KeyPath, name: str, allowed: Sequence[str]) -> Iterator[Problem]:

@@ -259,6 +259,9 @@ class Quality(_Strict):
     """Weights of the tasks in the score; default the weights of ``[mix.tasks]``."""
     require_strict_schema: bool = False
     """An answer that had to be repaired (a code fence stripped) does not pass."""
+    baseline: str | None = None
+    """Name of the phase that shows the pipeline unloaded: quality under load is reported as the difference to
+    it on the same items. Give it ``warmup = true`` to keep it out of the other figures."""
 
 
 class Slo(_Strict):
@@ -309,6 +312,8 @@ class Gates(_Strict):
 
     quality_min: Share | None = None
     """Lower confidence bound of task-weighted quality."""
+    quality_loss_max: Share | None = None
+    """Upper bound of what quality loses against the baseline phase, on the same items."""
     schema_valid_min: Share | None = None
     """Lower confidence bound of the share of answers whose schema is valid."""
     critical_hallucination_max: Share | None = None

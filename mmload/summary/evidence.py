@@ -21,6 +21,7 @@ from mmload.intervals import (
 )
 from mmload.model import CheckVerdict
 from mmload.summary.measures import W_ONE, M
+from mmload.summary.paired import paired
 from mmload.summary.run_info import milliseconds
 from mmload.summary.view import View
 
@@ -40,6 +41,7 @@ class Gate:
 
 GATES: Final = {
     "quality_min": Gate("accuracy", upper=False),
+    "quality_loss_max": Gate("accuracy", upper=True),
     "schema_valid_min": Gate("friction", upper=False),
     "critical_hallucination_max": Gate("hallucination", upper=True),
     "overreach_max": Gate("hallucination", upper=True),
@@ -115,6 +117,7 @@ def gather(view: View) -> dict[str, Evidence]:
     """Evidence for every gate that can be held against a view."""
     found = {
         "quality_min": _quality(view),
+        "quality_loss_max": _loss(view),
         "schema_valid_min": _weighted(view, M.W_VALID, M.W),
         "critical_hallucination_max": _weighted(view, M.W_CRITICAL, M.W),
         "overreach_max": _weighted(view, M.W_OVERREACH, M.W_UNANSWERABLE, view.sum(M.N_UNANSWERABLE)),
@@ -139,6 +142,15 @@ def _quality(view: View) -> Evidence:
     return Evidence(
         bound.value, bound.low, bound.high, n, share=True, design_effect=n / max(estimate.n_eff, 1e-9)
     )
+
+
+def _loss(view: View) -> Evidence:
+    """What quality loses against the baseline phase on the same items; negative if it gains."""
+    found = paired(view)
+    if found is None or found.df < 1:
+        return UNKNOWN
+    bound = found.bound(_TWO_SIDED)
+    return Evidence(-bound.value, -bound.high, -bound.low, found.n_answers)
 
 
 def _share(k: float, n: float, seen: int | None = None) -> Evidence:

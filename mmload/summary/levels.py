@@ -15,10 +15,9 @@ from mmload.model import NS_PER_S, CheckVerdict, PhasePlan
 from mmload.profile import Gates
 from mmload.summary.evidence import GATES, OF_THE_RUN, Evidence, gather
 from mmload.summary.measures import F, M
-from mmload.summary.quality import rounded
 from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import Summary
-from mmload.summary.view import Cells, View
+from mmload.summary.view import Cells, View, rounded
 
 _RECOVERED_S: Final = 10.0
 _RECOVERED_SHARE: Final = 0.05
@@ -65,6 +64,7 @@ class JudgedLevel:
             "quality": rounded(quality.value),
             "quality_low": rounded(quality.low),
             "quality_high": rounded(quality.high),
+            "quality_loss": rounded(self.evidence["quality_loss_max"].value),
             "n_scored": quality.n,
             "e2e_p95_ms": p95.value,
             "error_ratio": rounded(self.evidence["error_max"].value),

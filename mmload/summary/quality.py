@@ -6,22 +6,17 @@ moment, or a shift in the mix would look like degradation.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from mmload.histogram import Ints
 from mmload.intervals import Estimate, clopper_pearson, wilson
 from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, W_ONE, M, S
+from mmload.summary.paired import paired, paired_figures
 from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import Summary
-from mmload.summary.view import View
-
-_DIGITS: Final = 6
-
-
-def rounded(x: float | None) -> float | None:
-    return None if x is None else round(x, _DIGITS)
+from mmload.summary.view import View, rounded
 
 
 def ratio(k: float, n: float) -> float | None:
@@ -56,7 +51,7 @@ def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]
             "nonce_missing": view.sum(M.N_NONCE_MISSING) if view.sum(M.N_SCORED) else None,
             "nonce_wrong": view.sum(M.N_NONCE_WRONG) if view.sum(M.N_SCORED) else None,
         },
-        "baseline_delta": {"value": None, "low": None, "high": None},
+        "baseline_delta": paired_figures(paired(view), view.info.profile.quality.baseline),
     }
 
 

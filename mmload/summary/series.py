@@ -24,10 +24,10 @@ from mmload.histogram import (
 )
 from mmload.model import NS_PER_S, Item
 from mmload.summary.measures import F, M, S
-from mmload.summary.quality import ratio, rounded, weighted_wilson
+from mmload.summary.quality import ratio, weighted_wilson
 from mmload.summary.run_info import RunInfo, milliseconds
 from mmload.summary.sums import METRICS, Summary, interval_key
-from mmload.summary.view import Cells
+from mmload.summary.view import Cells, rounded
 
 _HEAT_COLUMNS: Final = 120
 _HEAT_ROWS_PER_DECADE: Final = 10

@@ -53,7 +53,7 @@ class Summary:
         self.slices = Table(len(S))
         """``S`` by slice number; measured phases only."""
         self.item_scores = Table(2)
-        """(scored, passed) by ``phase << 32 | item``."""
+        """(scored, passed) by ``item_key``; blocks of time are kept apart only if a baseline is set."""
         self.latency: dict[tuple[str, int], Histogram] = {}
         """By metric and phase."""
         self.intervals = IntervalCounts()
@@ -115,7 +115,8 @@ class Summary:
         rows = score_rows(scores, w, joined.within_slo, passed)
         item = np.array([s.item for s in scores], np.int64)
         self.cells.add(key(joined.phase, joined.bin, info.task_of[item]), rows)
-        self.item_scores.add((joined.phase << 32) | item, rows[:, [M.N_SCORED, M.N_PASSED]])
+        keys = item_key(joined.phase, _item_block(joined, info), item)
+        self.item_scores.add(keys, rows[:, [M.N_SCORED, M.N_PASSED]])
         measured = np.array([not p.warmup for p in info.phases], bool)[joined.phase]
         self._add_slice_scores(info.slice_of[item[measured]], rows[measured])
         for i in np.flatnonzero(measured).tolist():
@@ -332,6 +333,24 @@ _PLAIN: Final = (
 def interval_key(metric: int, phase: Any, bin_: Any) -> Any:
     """Key of ``Summary.intervals``: metric 0 is e2e, 1 is ttft; phase below 4,096, bin below 2**28."""
     return (metric << 40) | (phase << 28) | bin_
+
+
+ITEM_BLOCKS: Final = 16
+"""Blocks of time per phase in ``Summary.item_scores``."""
+
+
+def item_key(phase: Any, block: Any, item: Any) -> Any:
+    """Key of ``Summary.item_scores``: phase below 4,096, block below 256, item below 2**32."""
+    return (phase << 40) | (block << 32) | item
+
+
+def _item_block(joined: Joined, info: RunInfo) -> Any:
+    if info.profile.quality.baseline is None:
+        return np.zeros(len(joined.phase), np.int64)
+    windows = [info.whole(p) for p in info.phases]
+    first = np.array([w.first for w in windows], np.int64)[joined.phase]
+    length = np.array([w.last - w.first for w in windows], np.int64)[joined.phase]
+    return np.clip((joined.bin - first) * ITEM_BLOCKS // length, 0, ITEM_BLOCKS - 1)
 
 
 def _hashable(x: Any) -> Any:

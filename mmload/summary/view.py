@@ -29,6 +29,13 @@ _REPLICATES: Final = 4
 """From so many replicates on their spread alone makes the interval; with fewer, Student's factor is huge."""
 
 
+_DIGITS: Final = 6
+
+
+def rounded(x: float | None) -> float | None:
+    return None if x is None else round(x, _DIGITS)
+
+
 class Cells:
     """The cells of a summary as arrays, unpacked once for all views."""
 

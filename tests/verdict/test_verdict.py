@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from synthetic import Stretch, synthetic_run
 from mmload.model import Check, CheckVerdict, Verdict
 from mmload.profile import Gates
 from mmload.summary import GATES, Ending, Evidence, RunInfo, Summary, figures
+from mmload.summary.sums import Joined
 from mmload.verdict import check, checks, conclude, decide
 
 PASS, FAIL, OPEN = CheckVerdict.PASS, CheckVerdict.FAIL, CheckVerdict.INCONCLUSIVE
@@ -104,12 +106,14 @@ def run(tmp_path_factory):
 
 def verdicts(run, records, scores):
     info = RunInfo.from_header(run.header, run.items)
-    by_seq = {r.seq: r for r in records}
     summary = Summary()
-    summary.add_records(records, info)
-    for score in scores:
-        if by_seq[score.seq].outcome == "ok":
-            summary.add_score(score, by_seq[score.seq], info)
+    columns = summary.add_records(records, info)
+    ok = {r.seq: k for k, r in enumerate(records) if r.outcome == "ok"}
+    counted = [s for s in scores if s.seq in ok]
+    at = [ok[s.seq] for s in counted]
+    pi = np.array([r.pi for r in records])
+    joined = Joined(columns.phase[at], columns.bin[at], columns.within_slo[at], columns.e2e_us[at], pi[at])
+    summary.add_scores(counted, joined, info)
     done, found, _ = conclude(figures(summary, info, Ending({"reason": "done"})), ALL)
     return {c.name: c.verdict for c in found}, done
 
