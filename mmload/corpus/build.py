@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from importlib.machinery import PathFinder
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
@@ -198,17 +199,22 @@ def _batches(
     jobs: list[list[Slot]], tasks: Mapping[str, Drawer], draft: Path, seed: int, processes: int
 ) -> Iterator[dict[int, _Made]]:
     workers = min(processes or len(os.sched_getaffinity(0)), len(jobs) // 8)
-    try:
-        portable = pickle.dumps(dict(tasks))
-    except (pickle.PicklingError, AttributeError, TypeError):
-        workers = 1  # a task from a file that no other process could import
+    if not all(_importable(task) for task in tasks.values()):
+        workers = 1
     if workers <= 1:
         for job in jobs:
             yield _draw_scene(tasks[job[0].task], job, draft, seed)
         return
     # spawn: the caller may have threads, and a fork would copy their locks
+    portable = pickle.dumps(dict(tasks))
     with ProcessPoolExecutor(workers, get_context("spawn"), _adopt, (portable, draft, seed)) as pool:
         yield from pool.map(_draw_here, jobs, chunksize=2)
+
+
+def _importable(task: Drawer) -> bool:
+    """Whether a new process can import the task by name; not so one that came from a plain plug-in file."""
+    package = type(task).__module__.partition(".")[0]
+    return PathFinder.find_spec(package) is not None
 
 
 _here: tuple[Mapping[str, Drawer], Path, int] | None = None
