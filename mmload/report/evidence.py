@@ -22,7 +22,7 @@ from mmload.report.wording import DASH, known, ms
 
 THUMBNAIL_PX = 320
 MOST_PER_GATE = 5
-_LONGEST_TEXT = 1200
+_LONGEST = {"prompt": 420, "expected": 520, "answer": 700}
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def _case(measured: Measured, entry: Entry) -> Case:
         task=str(entry.get("task") or ""),
         image=image,
         why_no_image=why,
-        prompt=_text(entry.get("prompt")),
-        answer=_text(entry.get("answer")),
-        expected=_text(entry.get("expected")),
+        prompt=_text(entry.get("prompt"), _LONGEST["prompt"]),
+        answer=_text(entry.get("answer"), _LONGEST["answer"]),
+        expected=_text(entry.get("expected"), _LONGEST["expected"]),
         score=f"{entry['score']:.2f}" if known(entry.get("score")) else DASH,
         reason=_text(entry.get("reason")),
         latency=ms(entry.get("e2e_ms")),
@@ -130,9 +130,9 @@ def _case(measured: Measured, entry: Entry) -> Case:
     )
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, longest: int = 300) -> str:
     text = visible(redact(str(value if value is not None else "")))
-    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + " …"
+    return text if len(text) <= longest else text[:longest].rstrip() + " …"
 
 
 def _thumbnail(measured: Measured, file: Any) -> tuple[str, str]:

@@ -34,6 +34,22 @@ def levels(measured: Measured) -> Table:
     return Table("Load levels", head, rows)
 
 
+def bursts(measured: Measured) -> list[str]:
+    """One sentence for every phase that had a burst: how long it took to recover, and what piled up."""
+    said = []
+    for phase in measured.entries("phases"):
+        recovery, backlog = phase.get("recovery_s"), phase.get("peak_backlog")
+        if recovery is None and backlog is None:
+            continue
+        back = "not seen back within the objective after the burst"
+        if known(recovery):
+            took = f"back within the objective {seconds(recovery)} after the burst"
+            back = took if recovery > 0 else "within the objective as soon as the burst was over"
+        most = f"; at most {count(backlog)} requests unanswered at once" if known(backlog) else ""
+        said.append(f"{phase.get('name')}: {back}{most}.")
+    return said
+
+
 def _holds(level: Mapping[str, Any]) -> str:
     said = {"pass": "hold", "fail": "fail", "inconclusive": "open"}.get(str(level.get("verdict")), DASH)
     return f"{said}: {gate_title(str(level['limited_by']))}" if level.get("limited_by") else said

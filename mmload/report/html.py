@@ -92,6 +92,7 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         evidence=evidence.of_gates(measured),
         worst=evidence.worst(measured),
         levels=facts.levels(measured),
+        bursts=facts.bursts(measured),
         validity=facts.validity(measured),
         environment=facts.environment(measured),
         method=definitions(measured),

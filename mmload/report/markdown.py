@@ -54,7 +54,7 @@ def _gates(measured: Measured) -> str:
             g.value,
             g.interval or "–",
             f"{SIGNS.get(g.verdict, '')} {g.verdict}",
-            markdown_cell(g.reason),
+            markdown_cell(g.reason) if g.verdict != "pass" else "",
         ]
         for g in lines
     ]

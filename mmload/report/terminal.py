@@ -1,6 +1,6 @@
 """The result of a run in a few lines of plain text, for the end of a command.
 
-Not aware of colour or of the terminal's width; every line is short enough for 80 columns.
+No colour: the words carry the verdict. Not aware of the terminal itself; its width is an argument.
 """
 
 from __future__ import annotations
@@ -13,17 +13,39 @@ from typing import Any
 from mmload.profile import Profile
 from mmload.report.escape import terminal
 from mmload.report.measured import Measured
-from mmload.report.verdicts import WORDS, gates, sentence, word
+from mmload.report.verdicts import WORDS, GateLine, gates, headlines, partial, sentence, word
 
-_MARKS = {"pass": "ok  ", "fail": "FAIL", "inconclusive": "?   "}
+_MARKS = {"pass": "ok  ", "fail": "FAIL", "inconclusive": "open"}
 
 
-def conclusion(figures: Mapping[str, Any], profile: Profile, run_dir: Path) -> str:
-    """Verdict, gates, where the report is."""
+def conclusion(figures: Mapping[str, Any], profile: Profile, run_dir: Path, width: int = 80) -> str:
+    """Verdict and why, the headline numbers, the gates, and where the report is.
+
+    No line is wider than ``width``, save the last if the path itself is.
+    """
     measured = Measured(figures, {}, profile)
-    lines = [f"verdict: {WORDS[word(measured)]}"]
-    lines += wrap(terminal(sentence(measured)), 78, initial_indent="  ", subsequent_indent="  ")
-    for gate in gates(measured):
-        lines.append(f"  {_MARKS.get(gate.verdict, '?   ')} {gate.title}: {gate.value} ({gate.rule})")
-    lines.append(f"report: {run_dir / 'report.html'}")
-    return "\n".join(lines)
+    lines = [f"{WORDS[word(measured)].upper()}: {terminal(sentence(measured))}"]
+    if partial(measured):
+        lines.append(partial(measured))
+    lines = [part for line in lines for part in wrap(line, width, subsequent_indent="  ")]
+    lines.append("")
+    for headline in headlines(measured):
+        head = f"  {headline.label:<32} {headline.value} {headline.unit}".rstrip()
+        lines.append(head)
+        lines += wrap(terminal(headline.detail), width, initial_indent=" " * 35, subsequent_indent=" " * 35)
+    if gates(measured):
+        lines += ["", *_gates(gates(measured), width)]
+    return "\n".join([*lines, "", f"report: {run_dir / 'report.html'}"])
+
+
+def _gates(lines: list[GateLine], width: int) -> list[str]:
+    names = max(len(gate.title) for gate in lines)
+    values = max(len(gate.value) for gate in lines)
+    rules = max(len(gate.rule) for gate in lines)
+    written = []
+    for gate in lines:
+        head = f"  {_MARKS.get(gate.verdict, 'open')}  {gate.title:<{names}}  {gate.value:>{values}}"
+        head += f"  {gate.rule:<{rules}}"
+        between = f"  ({gate.interval})" if gate.interval else ""
+        written.append((head + between if len(head + between) <= width else head).rstrip()[:width])
+    return written

@@ -119,16 +119,29 @@ def headlines(measured: Measured) -> list[Headline]:
 
 
 def _at_quality(measured: Measured) -> Headline:
-    found = measured.part("throughput", "rpm_at_quality")
+    throughput, found = measured.part("throughput"), measured.part("throughput", "rpm_at_quality")
     between = interval(found.get("low"), found.get("high"), rpm)
-    limited = found.get("limited_by")
-    what = f"limited by {gate_title(str(limited))}" if limited else "no limit was reached in this run"
+    said = [f"{between}, 95% interval"] if between else []
+    said.append(_limited(measured))
+    alone = throughput.get("latency_only_rpm")
+    if known(alone) and alone != found.get("value"):
+        said.append(f"by latency alone it would be {rpm(alone)}")
+    return Headline("Requests per minute at quality", rpm(found.get("value")), "rpm", "; ".join(said))
+
+
+def _limited(measured: Measured) -> str:
+    """What ended the climb: the first load that did not hold every gate, and the gate that gave way."""
+    found = measured.part("throughput", "rpm_at_quality")
+    limit = gate_title(str(found["limited_by"])) if found.get("limited_by") else ""
+    levels = sorted(measured.part("throughput").get("levels") or [], key=lambda level: level.get("rpm") or 0)
+    beyond = next((level for level in levels if level.get("verdict") != "pass"), None)
+    if beyond is not None and beyond.get("verdict") == "inconclusive":
+        return f"at {rpm(beyond.get('rpm'))} rpm the sample cannot settle {limit or 'the gates'}"
+    if beyond is not None and limit:
+        return f"limited by {limit}, which gives way at {rpm(beyond.get('rpm'))} rpm"
     if not known(found.get("value")):
-        what = (
-            f"no load held every gate; {what}" if limited else "no load was tested that could hold every gate"
-        )
-    detail = f"{between}, 95% interval; {what}" if between else what
-    return Headline("Requests per minute at quality", rpm(found.get("value")), "rpm", detail)
+        return f"no load held every gate; limited by {limit}" if limit else "no load was tested for it"
+    return f"limited by {limit}" if limit else "the highest load tested; nothing gave way"
 
 
 def _cost(measured: Measured) -> Headline:

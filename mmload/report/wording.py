@@ -53,7 +53,9 @@ def ms(value: Any) -> str:
     """A duration given in milliseconds, in the unit that reads best."""
     if not known(value):
         return DASH
-    if abs(value) < 0.1 and value != 0:
+    if value == 0:
+        return "0 ms"
+    if abs(value) < 0.1:
         return f"{value * 1000:,.0f} µs"
     if abs(value) < 1000:
         return f"{value:.{2 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f} ms"
@@ -125,9 +127,13 @@ def size(value: Any) -> str:
 
 
 def interval(low: Any, high: Any, write: Any) -> str:
-    """``low to high`` in the unit of ``write``; empty when neither bound is known."""
+    """``low to high`` in the unit of ``write``, or the one bound that is known; else empty."""
     if not known(low) and not known(high):
         return ""
+    if not known(high):
+        return f"at least {write(low)}"
+    if not known(low):
+        return f"at most {write(high)}"
     return f"{write(low)} to {write(high)}"
 
 

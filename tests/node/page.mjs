@@ -76,6 +76,6 @@ function look() {
     overflow: document.documentElement.scrollWidth - innerWidth,
     beyond: beyond.slice(0, 5).map((node) => node.outerHTML.slice(0, 120)),
     firstScreen: ["#verdict", ".headlines .value"].every((query) =>
-      document.querySelector(query).getBoundingClientRect().top < innerHeight),
+      (document.querySelector(query)?.getBoundingClientRect().top ?? Infinity) < innerHeight),
   };
 }

@@ -1,11 +1,16 @@
 """The sample run of this folder, written once."""
 
+import json
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from mmload import report
 from mmload.report.measured import Measured
 from tests.report import sample
 
+NODE = Path(__file__).parents[1] / "node"
 ENVIRONMENT = {"versions": {"mmload": "0.1.0", "locust": "2.47.0"}, "machine": {"cpus": 2, "kernel": "6.18"}}
 
 
@@ -34,3 +39,17 @@ def run_dir(tmp_path_factory, measured):
         environment=measured.environment,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not (NODE / "node_modules" / "playwright-core").exists():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, timeout=240)
+
+    def open_page(path, **options):
+        command = ["node", str(NODE / "page.mjs"), str(path), json.dumps(options)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return open_page

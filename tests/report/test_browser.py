@@ -1,29 +1,10 @@
 """The report as a reader meets it: real Chromium, desk and phone, light and dark, with and without script."""
 
-import json
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from mmload.report.charts import EVERY
 
-NODE = Path(__file__).parents[1] / "node"
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if not (NODE / "node_modules" / "playwright-core").exists():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, timeout=240)
-
-    def open_page(path, **options):
-        command = ["node", str(NODE / "page.mjs"), str(path), json.dumps(options)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return open_page
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -1,8 +1,11 @@
 import dataclasses
 import itertools
+from pathlib import Path
 from xml.etree import ElementTree
 
-from mmload.report import junit, markdown
+import pytest
+
+from mmload.report import ci, junit, markdown, terminal
 from tests.report import golden
 
 HOSTILE = "]]> <script>alert(1)</script> | \x1b[31m\x00 @everyone \ud800 &amp; **bold**"
@@ -56,3 +59,48 @@ def test_a_passing_gate_has_no_failure(measured):
     passing = [g for g in measured.figures["gates"] if g["verdict"] == "pass"]
     root = ElementTree.fromstring(junit.render(changed(measured, gates=passing, verdict="go")))
     assert root.get("failures") == "0" and not list(root.iter("failure"))
+
+
+def published(measured, tmp_path, **environ):
+    summary, output = tmp_path / "summary", tmp_path / "output"
+    (tmp_path / "report.md").write_text(markdown.render(measured))
+    names = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}
+    lines = ci.publish(
+        tmp_path, measured.figures, measured.profile, names | environ, "traffic_profiles/burst.toml"
+    )
+    return lines, summary, output
+
+
+def test_github_gets_the_summary_the_outputs_and_one_annotation_per_gate_that_did_not_pass(
+    measured, tmp_path
+):
+    lines, summary, output = published(measured, tmp_path, GITHUB_ACTIONS="true")
+    golden.check("github.txt", "\n".join(lines) + "\n" + output.read_text())
+    assert summary.read_text() == markdown.render(measured)
+
+
+def test_nothing_is_published_where_nobody_asked(measured, tmp_path):
+    lines, summary, output = published(measured, tmp_path)
+    assert lines == [] and not summary.exists() and not output.exists()
+
+
+def test_an_annotation_cannot_be_broken_out_of(measured):
+    gates = [dict(g, verdict="fail", reason="a\n::error::b\r%0A") for g in measured.figures["gates"]]
+    for line in ci.workflow_commands(changed(measured, gates=gates), "a:b,c.toml"):
+        assert "\n" not in line and "\r" not in line and line.startswith("::error file=a%3Ab%2Cc.toml,title=")
+        assert line.endswith("a%0A::error::b%0D%250A")
+
+
+def test_a_summary_that_is_too_long_for_a_step_keeps_its_beginning(measured, tmp_path):
+    (tmp_path / "report.md").write_text("# Verdict\n" + "é" * 3_000_000)
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    ci.publish(tmp_path, measured.figures, measured.profile, environ)
+    text = (tmp_path / "summary").read_bytes()
+    assert len(text) <= markdown.STEP_SUMMARY_LIMIT and text.startswith(b"# Verdict\n")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_end_of_a_run_in_a_terminal(measured, width):
+    text = terminal.conclusion(measured.figures, measured.profile, Path("reports/burst"), width)
+    golden.check(f"conclusion-{width}.txt", text + "\n")
+    assert all(len(line) <= width for line in text.splitlines())

@@ -12,7 +12,7 @@ from mmload.report import escape, wording
     [
         (None, "–"),
         (float("nan"), "–"),
-        (0, "0.00 ms"),
+        (0, "0 ms"),
         (0.05, "50 µs"),
         (7.124, "7.12 ms"),
         (412.4, "412 ms"),

@@ -60,7 +60,7 @@ def _share(value: object, total: object) -> str:
 
 
 def _why(measured: Measured) -> str:
-    return "no prices are given in the profile" if not measured.profile.cost.models else "nothing was charged"
+    return "The profile gives no prices" if not measured.profile.cost.models else "Nothing was charged"
 
 
 def _notes(measured: Measured) -> list[str]:

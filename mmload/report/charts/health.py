@@ -31,7 +31,7 @@ def send_lag(measured: Measured) -> Chart:
     table = _table(measured, title)
     seen = [v for v in values if v is not None]
     if not seen:
-        return Chart("send-lag", title, "", table, absent="no request was sent")
+        return Chart("send-lag", title, "", table, absent="No request was sent")
     scale = decades(max(min(seen), 0.01), max(max(seen), 1.0))
     middle = [sum(stretch(measured, p)) / 2 for p in parts]
 
@@ -70,7 +70,7 @@ def generator_cpu(measured: Measured) -> Chart:
     table = _table(measured, title)
     peak = highest(values)
     if peak is None:
-        return Chart("generator-cpu", title, "", table, absent="no telemetry was recorded")
+        return Chart("generator-cpu", title, "", table, absent="No telemetry was recorded")
     middle = [sum(stretch(measured, p)) / 2 for p in parts]
 
     def draw(width: float) -> Scene:

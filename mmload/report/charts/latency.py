@@ -21,7 +21,7 @@ from mmload.report.charts.backdrop import (
 )
 from mmload.report.measured import Measured, highest, median
 from mmload.report.plot import NARROW, Key, Plot
-from mmload.report.scene import Boxes, Scene, Text, text_width
+from mmload.report.scene import Boxes, Line, Marker, Scene, Text, text_width
 from mmload.report.table import Chart, Table
 from mmload.report.wording import (
     LATENCY_NAMES,
@@ -44,7 +44,7 @@ def spectrum(measured: Measured) -> Chart:
     table = _percentile_table(measured)
     title = "Latency by percentile"
     if not curves:
-        return Chart("spectrum", title, "", table, absent="no request was answered")
+        return Chart("spectrum", title, "", table, absent="No request was answered")
     samples = max(int(points[-1][2]) for _, points in curves)
     axis = Tail(max(1.0, math.ceil(2 * math.log10(max(samples, 2))) / 2))
     peak = max(points[-1][1] for _, points in curves)
@@ -197,7 +197,7 @@ def over_time(measured: Measured) -> Chart:
     title = "Latency over time"
     everything = [v for column in columns.values() for v in column if v]
     if not everything:
-        return Chart("latency-time", title, "", table, absent="no per-second latency was recorded")
+        return Chart("latency-time", title, "", table, absent="No per-second latency was recorded")
     slo = measured.slo_ms
     scale = decades(min(everything) * 0.9, max([*everything, slo if slo < 10 * max(everything) else 0]))
     middle = [sum(stretch(measured, p)) / 2 for p in parts]
@@ -220,14 +220,28 @@ def over_time(measured: Measured) -> Chart:
         draw_phases(plot, measured)
         plot.limit(slo, f"objective {ms(slo)}")
         for name in reversed(shown):
-            plot.line(list(zip(middle, columns[name], strict=True)), shown[name])
+            _draw_percentile(plot, list(zip(middle, columns[name], strict=True)), shown[name])
         plot.zones([(*stretch(measured, p), _say(measured, columns, p, i)) for i, p in enumerate(parts)])
         return plot.scene
 
-    note = f"Each point covers {covered(measured, parts)}: its middle second, and for the highest its worst."
+    note = (
+        f"Each point covers {covered(measured, parts)}: its middle second, and for the highest its worst. "
+        "No point where a second held too few requests."
+    )
     return Chart(
         "latency-time", title, f"p95 moved between {_range(columns['p95'])}.", table, draw, note=note
     )
+
+
+def _draw_percentile(plot: Plot, points: list[tuple[float, float | None]], key: Key) -> None:
+    """A line; where too few requests leave gaps, its points, joined faintly to be followed by eye."""
+    seen = [(x, y) for x, y in points if y is not None]
+    if len(seen) > 0.8 * len(points):
+        plot.line(points, key)
+        return
+    joined = [(plot.px(x), plot.py(y)) for x, y in seen]
+    plot.scene.add(Line(joined, key.role, 1.25, "2 3", opacity=0.7))
+    plot.scene.add(*[Marker(x, y, key.role, key.shape or "circle", 3) for x, y in joined])
 
 
 def _range(values: list[float | None]) -> str:
@@ -263,7 +277,7 @@ def heat(measured: Measured) -> Chart:
     title = "Latency heat map"
     if not counts or len(edges) < 2:
         table = Table(title, ["Latency"], [])
-        return Chart("latency-heat", title, "", table, absent="no requests to count")
+        return Chart("latency-heat", title, "", table, absent="No requests to count")
     times, counts = _coarser(list(times), [list(row) for row in counts], MOST_POINTS // 2)
     low, high = _occupied(edges, counts)
     step = times[1] - times[0] if len(times) > 1 else 1.0

@@ -56,7 +56,7 @@ def from_offered_to_good(measured: Measured) -> Chart:
     desc = "; ".join(f"{row.label.lower()} {rpm(row.value)}" for row in data) + " requests per minute."
     if not data:
         return Chart(
-            "offered-to-good", "From offered to good", "", table, absent="no throughput was measured"
+            "offered-to-good", "From offered to good", "", table, absent="No throughput was measured"
         )
     top = up_to(max(row.value or 0 for row in data))
     limit = None
@@ -87,7 +87,7 @@ def offered_and_carried(measured: Measured) -> Chart:
     table = _load_table(measured)
     if not parts:
         return Chart(
-            "load", "Load offered and carried", "", table, absent="no per-second series was recorded"
+            "load", "Load offered and carried", "", table, absent="No per-second series was recorded"
         )
     columns = {
         key: [mean(measured.second(f"{key}_rpm")[p]) for p in parts]
@@ -120,7 +120,8 @@ def offered_and_carried(measured: Measured) -> Chart:
         plot.zones([(*stretch(measured, p), _say(measured, p)) for p in parts])
         return plot.scene
 
-    note = f"Each point covers {covered(measured, parts)}, by the time at which requests were due."
+    said = "Planned by due time; the rest in the second in which it ended."
+    note = f"Each point covers {covered(measured, parts)}. {said}"
     desc = f"Planned rate peaks at {rpm(highest(columns['planned']))} rpm; areas show how requests ended."
     return Chart("load", "Load offered and carried", desc, table, draw, note=note)
 
@@ -198,7 +199,7 @@ def in_flight(measured: Measured) -> Chart:
     table = Table("Requests in flight over time", ["From", "Phase", "In flight"], data, text_columns=2)
     peak = highest(values)
     if peak is None:
-        return Chart("in-flight", "Requests in flight", "", table, absent="no telemetry was recorded")
+        return Chart("in-flight", "Requests in flight", "", table, absent="No telemetry was recorded")
     middle = [sum(stretch(measured, p)) / 2 for p in parts]
 
     def draw(width: float) -> Scene:

@@ -19,9 +19,10 @@ STAGE_KEYS = [
 def stages(measured: Measured) -> Chart:
     """Time in each stage of the pipeline, from the ``Server-Timing`` header of answers."""
     found = measured.part("stages")
+    in_order = sorted(found.items(), key=lambda pair: -(pair[1].get("share") or 0.0))
     data = [
         Row(name, top, parts=parts, note=_stage_note(stage))
-        for name, stage in found.items()
+        for name, stage in in_order
         for parts, top in [_nested(stage)]
         if parts
     ]
@@ -34,12 +35,12 @@ def stages(measured: Measured) -> Chart:
             ms(stage.get("p99")),
             percent(stage.get("share")),
         ]
-        for name, stage in found.items()
+        for name, stage in in_order
     ]
     table = Table("Time by stage", ["Stage", "n", "p50", "p95", "p99", "Share of time"], text)
     title = "Where time goes inside the target"
     if not data:
-        return Chart("stages", title, "", table, absent="the target sends no Server-Timing header")
+        return Chart("stages", title, "", table, absent="The target sends no Server-Timing header")
     scale = up_to(max(row.value or 0 for row in data))
 
     def draw(width: float) -> Scene:
@@ -82,7 +83,7 @@ def errors(measured: Measured) -> Chart:
     table = Table("Errors", ["Kind", "Example (redacted)", "Requests", "Of planned"], text, text_columns=2)
     title = "Errors by kind"
     if not kinds:
-        return Chart("errors", title, "", table, absent="none: every planned request ended as ok")
+        return Chart("errors", title, "", table, absent="None: every planned request ended as ok")
     data = [
         Row(
             k,

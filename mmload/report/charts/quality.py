@@ -30,7 +30,7 @@ def by_phase(measured: Measured) -> Chart:
     table = _phase_table(entries)
     title = "Quality by phase"
     if not data:
-        return Chart("quality-phase", title, "", table, absent="no answer was scored")
+        return Chart("quality-phase", title, "", table, absent="No answer was scored")
     limit = measured.profile.gates.quality_min
     scale = _zoomed([v for r in data for v in (r.value, r.low, r.high)] + [limit])
     desc = "; ".join(f"{row.label} {percent(row.value)}" for row in data) + "."
@@ -121,7 +121,7 @@ def over_time(measured: Measured) -> Chart:
     )
     title = "Quality over time"
     if not windows:
-        return Chart("quality-time", title, "", table, absent="no answer was scored")
+        return Chart("quality-time", title, "", table, absent="No answer was scored")
     limit = measured.profile.gates.quality_min
     scale = _zoomed([v for w in windows for v in (w[4], w[5])] + [limit])
 
@@ -212,7 +212,7 @@ def hallucinations(measured: Measured) -> Chart:
     table = Table("Made up, and when to be silent", ["What", "Share", "95% interval"], text, notes)
     title = "Hallucinations by type"
     if not data:
-        return Chart("hallucination", title, "", table, absent="no claim could be checked")
+        return Chart("hallucination", title, "", table, absent="No claim could be checked")
     limit = measured.profile.gates.critical_hallucination_max
     scale = up_to(max([r.high or r.value or 0 for r in data] + [limit or 0, 0.005]))
 
@@ -231,6 +231,10 @@ def _abstention(measured: Measured) -> list[list[str]]:
         ["unanswerable, yet answered (overreach)", percent(found.get("overreach")), said],
         ["answerable, yet declined", percent(found.get("false_abstention")), DASH],
     ]
+
+
+MOST_SLICES = 16
+"""Drawn; the table has all."""
 
 
 def slices(measured: Measured) -> Chart:
@@ -264,20 +268,18 @@ def slices(measured: Measured) -> Chart:
     table = Table("Slices", head, text, notes, text_columns=2)
     title = "Slices"
     if not data:
-        return Chart("slices", title, "", table, absent="no answer was scored")
-    scale = _zoomed([v for r in data for v in (r.value, r.low, r.high)])
+        return Chart("slices", title, "", table, absent="No answer was scored")
+    shown = data if len(data) <= MOST_SLICES else sorted(data, key=lambda row: row.value or 0)[:MOST_SLICES]
+    scale = _zoomed([v for r in shown for v in (r.value, r.low, r.high)])
     overall = measured.part("quality").get("score")
 
     def draw(width: float) -> Scene:
         line = (float(overall), f"all {percent(overall)}") if known(overall) else None
-        return rows(width, data, scale, label=percent_tick, limit=line)
+        return rows(width, shown, scale, label=percent_tick, limit=line, limit_role="ink")
 
     worst = min(data, key=lambda row: row.value or 0)
-    return Chart(
-        "slices",
-        title,
-        f"Lowest: {worst.label} with {percent(worst.value)}.",
-        table,
-        draw,
-        scripts=("filter",),
+    desc = f"Lowest: {worst.label} with {percent(worst.value)}."
+    note = (
+        "" if shown is data else f"The {len(shown)} with the lowest quality of {len(data)}; all in the table."
     )
+    return Chart("slices", title, desc, table, draw, note=note, scripts=("filter",))
