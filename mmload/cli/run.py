@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 @click.option("--prometheus-port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--prometheus-addr", default="127.0.0.1", show_default=True, help="Address of the metrics.")
 @click.option("--metrics-linger", type=float, default=0.0, help="Keep the metrics up so many seconds more.")
+@click.option("--master", is_flag=True, help="Wait for workers of other hosts instead of starting them.")
+@click.option("--master-host", default="127.0.0.1", show_default=True, help="Address the master binds.")
+@click.option("--master-port", type=click.IntRange(1, 65535), help="Default: 5557 with --master, else free.")
+@click.option("--web-port", type=click.IntRange(1, 65535), help="Serve Locust's web page on this port.")
+@click.option("--web-host", default="127.0.0.1", show_default=True, help="Address of Locust's web page.")
 @click.option("--no-progress", is_flag=True, help="No live view.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @json_option
@@ -36,6 +41,11 @@ def run(
     prometheus_port: int,
     prometheus_addr: str,
     metrics_linger: float,
+    master: bool,
+    master_host: str,
+    master_port: int | None,
+    web_port: int | None,
+    web_host: str,
     no_progress: bool,
     quiet: bool,
     as_json: bool,
@@ -55,6 +65,11 @@ def run(
         prometheus_port=prometheus_port,
         prometheus_addr=prometheus_addr,
         metrics_linger_s=metrics_linger,
+        remote_workers=master,
+        master_host=master_host,
+        master_port=master_port or (5557 if master else None),
+        web_host=web_host,
+        web_port=web_port,
         say=(lambda _: None) if quiet else (lambda line: click.echo(line, err=True)),
     )
     finished, interrupted = launch(wanted, profile.parent, options)

@@ -28,11 +28,14 @@ from mmload.drive import messages
 from mmload.drive.lane import Lane
 from mmload.drive.pump import not_sent
 from mmload.drive.shape import PlanShape
+from mmload.drive.web import add_page
 from mmload.model import NS_PER_MS, Arrival, ErrorKind, MmloadError, Outcome, Record
 from mmload.plan import Plan
 from mmload.profile import Profile
 
 _CONNECT_S: Final = 60.0
+_REMOTE_S: Final = 600.0
+"""Workers on other hosts are started by hand."""
 _PREPARE_S: Final = 900.0
 _SPAWN_S: Final = 30.0
 _LEAD_NS: Final = 300 * NS_PER_MS
@@ -111,17 +114,18 @@ class Master:
         self.changed.clear()
 
     def _gather(self) -> None:
-        give_up = time.monotonic() + _CONNECT_S
+        patience = _REMOTE_S if self.order["remote"] else _CONNECT_S
+        give_up = time.monotonic() + patience
         while self.runner.worker_count < self.expected:
             if time.monotonic() > give_up:
                 came = self.runner.worker_count
-                raise MmloadError(f"only {came} of {self.expected} workers came within {_CONNECT_S:.0f} s")
+                raise MmloadError(f"only {came} of {self.expected} workers came within {patience:.0f} s")
             if self.reason != "done":
                 raise MmloadError("interrupted before the first request")
             gevent.sleep(0.02)
 
     def _prepare(self) -> None:
-        keys = ("profile", "base_dir", "url", "workers", "trace_prefix")
+        keys = ("profile", "base_dir", "url", "workers", "trace_prefix", "web")
         self.runner.send_message(messages.PLAN, {k: self.order[k] for k in keys})
         give_up = time.monotonic() + _PREPARE_S
         while len(self.ready) < self.expected:
@@ -223,6 +227,8 @@ def _run(options: argparse.Namespace) -> int:
     environment.stop_timeout = profile.target.total_timeout_s + _GRACE_S
     runner = environment.create_master_runner(options.bind_host, options.port)
     master = Master(runner, shape, plan, order)
+    if options.web_port is not None:
+        add_page(environment, options.web_host, options.web_port, order)
     for number, reason in (
         (signal.SIGTERM, "interrupted"),
         (signal.SIGINT, "interrupted"),
@@ -241,7 +247,11 @@ def main() -> None:
     parser.add_argument("--run-dir", type=Path, required=True)
     parser.add_argument("--bind-host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--web-host", default="127.0.0.1")
+    parser.add_argument("--web-port", type=int)
     options = parser.parse_args()
+    # Locust's web page reads the process's arguments again, as its own.
+    del sys.argv[1:]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         code = _run(options)

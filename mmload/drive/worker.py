@@ -11,16 +11,19 @@ import gc
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gevent
+import locust.runners
 from gevent.hub import get_hub
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from mmload import journal
 from mmload import plan as planning
 from mmload.drive import messages
 from mmload.drive.clock import Clock
@@ -30,23 +33,31 @@ from mmload.drive.outbox import Outbox
 from mmload.drive.pump import Traffic
 from mmload.drive.vitals import Vitals
 from mmload.drive.warmup import warm_up
+from mmload.drive.web import show
 from mmload.model import NS_PER_S, ErrorKind, MmloadError
 from mmload.plan import Plan
 from mmload.profile import Profile
 
 _FLUSH_S = 0.2
+_CONNECT_TRIES = 12
+"""Of 5 s each."""
+_ORPHANED_S = 10
+"""Without a word from its master, a worker ends."""
 _log = logging.getLogger("mmload.worker")
 
 
 class Worker:
     """Answers the master's messages; owns the traffic of this process."""
 
-    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+    def __init__(self, environment: Environment, runner: WorkerRunner, base_dir: Path | None = None) -> None:
+        """``base_dir`` takes the place of the master's profile folder, on a host that has none such."""
         self.environment = environment
         self.runner = runner
+        self.base_dir = base_dir
         self.plan: Plan | None = None
         self.traffic: Traffic | None = None
         self.outbox: Outbox | None = None
+        self.names: list[str] = []
         for name, listener in (
             (messages.PLAN, self._on_plan),
             (messages.GO, self._on_go),
@@ -76,7 +87,7 @@ class Worker:
     def _make_plan(self, data: Mapping[str, Any]) -> Plan:
         """In a thread of the hub's pool: the heartbeat to the master must not stop meanwhile."""
         profile = Profile.model_validate(data["profile"])
-        base_dir = Path(data["base_dir"])
+        base_dir = self.base_dir or Path(data["base_dir"])
         made: Plan = get_hub().threadpool.apply(planning.build, (profile, base_dir))
         return made
 
@@ -97,7 +108,9 @@ class Worker:
         phases = plan.schedule.phases
         shapes = [plan.shape_of(p.number) for p in phases]
         think = {p.name: p.think_time_s for p in profile.phase}
-        self.outbox = Outbox(index, lambda parts: self.runner.send_message(messages.BATCH, dict(parts)))
+        self.outbox = Outbox(index, self._ship)
+        if data["web"]:
+            self.names = [f"{item.task} {item.slices.get('image_size', '')}" for item in plan.suite.items]
         self.traffic = Traffic(
             plan.schedule,
             index,
@@ -110,6 +123,11 @@ class Worker:
             int(profile.drain_s * NS_PER_S),
         )
         self.environment.traffic = self.traffic  # type: ignore[attr-defined] # where lanes find it
+
+    def _ship(self, parts: Mapping[str, Any]) -> None:
+        self.runner.send_message(messages.BATCH, dict(parts))
+        if self.names and "records" in parts:
+            show(self.environment, journal.decode_body(journal.RECORDS, parts["records"]), self.names)
 
     # --- the run --------------------------------------------------------------------------------
 
@@ -152,12 +170,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mmload.drive.worker")
     parser.add_argument("--master-host", default="127.0.0.1")
     parser.add_argument("--master-port", type=int, required=True)
+    parser.add_argument("--base-dir", type=Path)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     # Given options, Locust does not look for a locust.conf of the folder or the home.
     environment = Environment(user_classes=[Lane], parsed_options=argparse.Namespace(web_base_path=""))
-    runner = environment.create_worker_runner(options.master_host, options.master_port)
-    worker = Worker(environment, runner)
+    locust.runners.CONNECT_RETRY_COUNT = _CONNECT_TRIES
+    locust.runners.MASTER_HEARTBEAT_TIMEOUT = _ORPHANED_S
+    try:
+        runner = environment.create_worker_runner(options.master_host, options.master_port)
+    except ConnectionError:
+        where = f"{options.master_host}:{options.master_port}"
+        sys.exit(f"mmload: no master answers at {where}; is `mmload run --master` running there?")
+    worker = Worker(environment, runner, options.base_dir)
     gevent.signal_handler(signal.SIGTERM, runner.quit)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _log.info("worker %s of pid %s connected", runner.worker_index, os.getpid())

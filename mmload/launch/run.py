@@ -49,6 +49,15 @@ class RunOptions:
     """0 takes a free one; ``None`` serves no metrics."""
     prometheus_addr: str = "127.0.0.1"
     metrics_linger_s: float = 0.0
+    remote_workers: bool = False
+    """Wait for workers of other hosts (``mmload worker``) instead of starting some here."""
+    master_host: str = "127.0.0.1"
+    """Address that Locust's master binds; its protocol knows no password: a trusted network only."""
+    master_port: int | None = None
+    """``None`` takes a free one."""
+    web_host: str = "127.0.0.1"
+    web_port: int | None = None
+    """Serve Locust's web page."""
     say: Callable[[str], None] = field(default=lambda _line: None)
 
 
@@ -69,6 +78,11 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
     """
     if profile.target.url is not None:
         probe(profile.target)
+    elif options.remote_workers:
+        raise InputError(
+            "--master: workers of other hosts cannot reach the embedded pipeline; start it with "
+            "`mmload serve PROFILE --host ADDRESS --port PORT` and give --target http://ADDRESS:PORT/v1"
+        )
     plan = planning.build(profile, base_dir, progress=_progress(options))
     run_dir = _make_folder(profile, options.out)
     interrupt = _Interrupt()
@@ -154,20 +168,25 @@ class _Fleet:
                 "target", "mmload.serve", "--engine", profile.target.engine, "--port", "0",
                 "--suite", suite, "--config", config, pipe=True,
             )  # fmt: skip
-        port = free_port()
-        arguments = ("--master-host", "127.0.0.1", "--master-port", str(port))
-        workers = [
-            self._spawn(f"worker-{i}", "mmload.drive.worker", *arguments) for i in range(profile.workers)
-        ]
+        port = options.master_port or free_port()
+        if options.remote_workers:
+            where = f"--master-host {options.master_host} --master-port {port}"
+            options.say(f"waiting for {profile.workers} workers: mmload worker {where}")
+        else:
+            to_master = ("--master-host", options.master_host, "--master-port", str(port))
+            for i in range(profile.workers):
+                self._spawn(f"worker-{i}", "mmload.drive.worker", *to_master)
         url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
-        order = _order(plan, url, self.run_dir)
-        (self.run_dir / "journal" / "plan.json").write_text(json.dumps(order))
-        self.master = self._spawn(
-            "master", "mmload.drive.master", "--run-dir", str(self.run_dir), "--port", str(port)
-        )
-        self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
+        order = _order(plan, url, self.run_dir, options)
         self._serve_metrics(plan, order, options)
-        return Watch(self.run_dir, self._metrics, len(workers))
+        (self.run_dir / "journal" / "plan.json").write_text(json.dumps(order))
+        arguments = ["--run-dir", str(self.run_dir), "--bind-host", options.master_host, "--port", str(port)]
+        if options.web_port is not None:
+            arguments += ["--web-host", options.web_host, "--web-port", str(options.web_port)]
+            options.say(f"Locust's page: http://{options.web_host}:{options.web_port}/")
+        self.master = self._spawn("master", "mmload.drive.master", *arguments)
+        self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
+        return Watch(self.run_dir, self._metrics, profile.workers)
 
     def _serve_metrics(self, plan: Plan, order: dict[str, Any], options: RunOptions) -> None:
         if options.prometheus_port is None:
@@ -188,6 +207,7 @@ class _Fleet:
             self._endpoint = serve_metrics(self._metrics, options.prometheus_port, options.prometheus_addr)
         except OSError as e:
             raise InputError(f"--prometheus-port {options.prometheus_port}: {e.strerror}") from None
+        order["metrics_url"] = self._endpoint.url
         options.say(f"metrics: {self._endpoint.url}")
 
     def settle(self, interrupt: _Interrupt) -> None:
@@ -216,7 +236,7 @@ class _Fleet:
         time.sleep(options.metrics_linger_s)
 
 
-def _order(plan: Plan, url: str, run_dir: Path) -> dict[str, Any]:
+def _order(plan: Plan, url: str, run_dir: Path, options: RunOptions) -> dict[str, Any]:
     """What the master is told, and the first frame of the journal."""
     profile = plan.profile
     started = datetime.now(UTC)
@@ -244,6 +264,9 @@ def _order(plan: Plan, url: str, run_dir: Path) -> dict[str, Any]:
         "workers": profile.workers,
         "trace_prefix": random_secrets.token_hex(8),
         "run_dir": str(run_dir.resolve()),
+        "remote": options.remote_workers,
+        "web": options.web_port is not None,
+        "metrics_url": "",
         "run_frame": frame,
     }
 
