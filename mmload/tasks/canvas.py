@@ -228,6 +228,10 @@ class Canvas:
         self.texts: list[Text] = []
         """Every string drawn so far that is still visible."""
 
+    def blank(self) -> Canvas:
+        """Another one of the same size, font size and skin."""
+        return Canvas(self.width, self.height, self.em, self.theme, faces=self._faces)
+
     @property
     def width(self) -> int:
         return self.image.width

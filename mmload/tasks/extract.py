@@ -157,14 +157,14 @@ def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Jud
 
 def _kind(rng: random.Random, want: Want) -> str:
     roll = rng.random()
-    if want.width < 24.5 * 17 or want.height < 20 * 17:
+    if want.width < 28.5 * 17 or want.height < 21 * 17:
         return "receipt"
-    if want.height < 25 * 17 or want.width < 34 * 17:
+    if want.height < 26 * 17 or want.width < 35 * 17:
         return "receipt" if roll < 0.4 else "form" if roll < 0.7 else "log"
     return "invoice" if roll < 0.45 else "receipt" if roll < 0.65 else "form" if roll < 0.85 else "log"
 
 
-_NEEDS: Final = {"invoice": (34, 25), "form": (27, 20), "log": (27, 12)}
+_NEEDS: Final = {"invoice": (35, 26), "form": (28, 21), "log": (27, 12)}
 """Columns and rows in ems below which the paper cannot be drawn."""
 
 
@@ -228,7 +228,7 @@ def _bill(rng: random.Random, kind: str, want: Want, rows: float, columns: float
     """An invoice or a receipt whose sums are consistent."""
     slip = columns < 20
     code, sign = rng.choice(CURRENCIES)
-    room = int((rows - 12.0) / 2.9) if kind == "receipt" else int((rows - 20.5) / 1.75)
+    room = int((rows - 12.0) / 2.9) if kind == "receipt" else int((rows - 21.4) / 1.75)
     count = 0 if slip else min(rng.randint(2, 6), room)
     if count < 1 and not slip:
         raise LayoutError(f"{kind} too tall for {rows:.1f} rows")
@@ -308,7 +308,7 @@ def _form(rng: random.Random, kind: str, want: Want, rows: float, columns: float
         "plan": plan,
     }
     optional = ["city", "phone", "email"]
-    while len(fields) > 4 and (rows - 7.4) / (len(fields) - 1) < 2.3 and optional:
+    while len(fields) > 4 and (rows - 8.6) / (len(fields) - 1) < 2.2 and optional:
         del fields[optional.pop(0)]
     printed = {k: v for k, v in fields.items() if k != "plan"} | {"date": _printed_date(rng, day)}
     paper = Paper(kind, {}, "", printed, plan=plan, plans=PLANS)
@@ -376,7 +376,7 @@ def _blinded(
         tear(rng, sheet, edge - 0.3 * sheet.em)
     else:
         paper.absent, paper.tiny = (name, "") if way == "absent" else ("", name)
-        sheet = canvas(want, sheet.em, sheet.theme)
+        sheet = sheet.blank()
         marks = paint(random.Random(rng.getrandbits(64)), paper, sheet)
     return sheet, marks
 

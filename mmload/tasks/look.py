@@ -35,8 +35,7 @@ def choose_em(rng: random.Random, want: Want, columns: float, rows: float) -> in
         raise LayoutError(
             f"{want.width}x{want.height} pixels cannot hold {columns:g}x{rows:g} ems of readable text"
         )
-    scale = _SPACING[want.variant][want.severity - 1] if want.variant in _SPACING else 1.0
-    return int(max(_MIN_EM, min(wanted, room) * scale))
+    return int(max(_MIN_EM, min(wanted, room)))
 
 
 def theme(rng: random.Random, want: Want, choices: Sequence[Theme]) -> Theme:
@@ -45,9 +44,11 @@ def theme(rng: random.Random, want: Want, choices: Sequence[Theme]) -> Theme:
 
 
 def canvas(want: Want, em: int, skin: Theme) -> Canvas:
-    """A blank canvas of the wanted size; a reskin of severity 2 and more swaps the font."""
+    """A blank canvas of the wanted size. What is drawn on it is chosen for ``em``; a reskin or a shifted
+    layout draws it smaller, and a reskin of severity 2 and more in another font."""
     faces = _SERIF if want.variant == "reskin" and want.severity >= 2 else {}
-    return Canvas(want.width, want.height, em, skin, faces=faces)
+    scale = _SPACING[want.variant][want.severity - 1] if want.variant in _SPACING else 1.0
+    return Canvas(want.width, want.height, max(_MIN_EM, int(em * scale)), skin, faces=faces)
 
 
 def template(state: int, want: Want) -> random.Random:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from mmload.tasks.canvas import XHEIGHT, Box, Canvas, LayoutError, Text, Theme, blend, wrap
 from mmload.tasks.words import CITIES, STREETS
@@ -349,7 +349,7 @@ def _form(rng: random.Random, paper: Paper, c: Canvas) -> Marks:
     }
     room = page.y1 - y - (5.4 if paper.plan else 2.0) * em - 3 * em * bool(paper.notice)
     pitch = min(3.1 * em, room / len(names))
-    if pitch < 1.9 * em:
+    if pitch < 1.75 * em:
         raise LayoutError("form too tall")
     gap = max(c.measure(words[label[n]]) for n in names) + 1.2 * em
     y += 0.35 * em
@@ -407,7 +407,7 @@ def _log(rng: random.Random, paper: Paper, c: Canvas) -> Marks:
     heads = [
         h
         for h, s in zip(("time", "level", "service", "code", "ms", "message"), starts, strict=True)
-        if s + 3 < room
+        if s + 5 < room
     ]
     c.rect((0, 2.2 * em, c.width, 4 * em), blend(t.panel, t.ink, 0.07))
     for head, start in zip(heads, starts, strict=False):
@@ -451,13 +451,14 @@ _GRAIN_SIDE: Final = 256
 
 
 def grain(image: Image.Image, seed: int, deviation: float) -> None:
-    """Add the same grey noise of a scanner's sensor, tiled, in place (PCG64; deviation in levels of 255)."""
-    noise = np.random.Generator(np.random.PCG64(seed)).normal(0.0, deviation, (_GRAIN_SIDE, _GRAIN_SIDE))
-    tile = np.clip(noise + 128, 0, 255).astype(np.uint8)
-    tiles = (-(-image.height // _GRAIN_SIDE), -(-image.width // _GRAIN_SIDE))
-    sheet = np.tile(tile, tiles)[: image.height, : image.width, None].astype(np.int16) - 128
-    pixels = np.asarray(image, dtype=np.int16) + sheet
-    image.paste(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8), "RGB"))
+    """Add the grey noise of a scanner's sensor, tiled, in place (PCG64; deviation in levels of 255)."""
+    noise = np.random.Generator(np.random.PCG64(seed)).normal(128.0, deviation, (_GRAIN_SIDE, _GRAIN_SIDE, 1))
+    tile = Image.fromarray(np.clip(noise, 0, 255).astype(np.uint8).repeat(3, axis=2))
+    sheet = Image.new("RGB", image.size)
+    for x in range(0, image.width, _GRAIN_SIDE):
+        for y in range(0, image.height, _GRAIN_SIDE):
+            sheet.paste(tile, (x, y))
+    image.paste(ImageChops.add(image, sheet, 1, -128))
 
 
 def stain(rng: random.Random, canvas: Canvas, box: Box) -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from mmload.tasks.canvas import Box, Canvas, LayoutError, Text, blend, wrap
+from mmload.tasks.words import CITIES, FAMILY, GIVEN, PRODUCTS, REGIONS
 
 NAV: Final = {
     "en": ("Home", "Orders", "Invoices", "Customers", "Reports", "Settings"),
@@ -20,6 +21,16 @@ NAV: Final = {
     "pl": ("Start", "Zamówienia", "Faktury", "Klienci", "Raporty", "Ustawienia"),
     "ru": ("Главная", "Заказы", "Счета", "Клиенты", "Отчёты", "Настройки"),
 }
+FIELDS: Final = {
+    "Contact name": GIVEN,
+    "Team email": ("ops@example.com", "desk@example.com", "night@example.com", "lab@example.com"),
+    "Display name": FAMILY,
+    "Cost centre": ("CC-204", "CC-318", "CC-427", "CC-593"),
+    "Backup host": ("vault-2", "vault-3", "store-7", "store-9"),
+}
+CHOICES: Final = {"Region": REGIONS, "Office": CITIES, "Product": PRODUCTS}
+SWITCHES: Final = ("Weekly digest", "Auto archive", "Two-step login", "Public page", "Night mode")
+"""Labels of the three kinds of control in a settings form, and what may stand in them."""
 _PILLS: Final = {"Open": 0, "Paid": 2, "Late": 3, "Draft": 5, "Held": 1}
 
 
@@ -65,10 +76,10 @@ def window(
     lang: str,
     title: str,
     nonce: str,
-    nav_at: int,
+    nav_at: int | None,
     notice: tuple[str, float] | None = None,
 ) -> Screen:
-    """Title bar, navigation where there is room, a status line with the nonce, and a banner with ``notice``."""
+    """Title bar, navigation with entry ``nav_at`` chosen (None: no navigation), a status line with the nonce, and a banner with ``notice``."""
     c, t, em = canvas, canvas.theme, canvas.em
     top, foot = 2.0 * em, c.height - 1.9 * em
     c.rect((0, 0, c.width, top), t.bar)
@@ -80,7 +91,7 @@ def window(
             x += 1.0 * em
         x += 0.4 * em
     c.text(x, 1.0 * em, c.fit(title, c.width - x - em, 1, "bold"), face="bold", fill=t.bar_ink, anchor="lm")
-    left = 10.0 * em if c.width > 44 * em else 0.0
+    left = 0.0 if nav_at is None else 10.0 * em
     screen = Screen(c, Box(left, top, c.width, foot))
     if left:
         c.rect((0, top, left, foot), blend(t.desk, t.bar, 0.5))
@@ -236,14 +247,15 @@ class Entry:
 def settings(
     screen: Screen, heading: str, entries: list[Entry], buttons: list[tuple[str, bool, bool]]
 ) -> None:
-    """A form. ``buttons``: (text, strong, enabled) from left to right."""
+    """A form. ``buttons``: (text, strong, enabled) from left to right. No heading, no room taken for it."""
     c, t, em, body = screen.canvas, screen.canvas.theme, screen.canvas.em, screen.body
     width = min(body.width - 1.0 * em, 40 * em)
     left = body.x0 + (body.width - width) / 2
-    pitch = min(2.6, (body.height / em - 5.1) / len(entries))
-    if pitch < 1.75:
+    head = 2.2 if heading else 0.5
+    pitch = min(2.6, (body.height / em - head - 2.8) / len(entries))
+    if pitch < 1.7:
         raise LayoutError(f"{len(entries)} entries do not fit")
-    height = (4.9 + pitch * len(entries)) * em
+    height = (head + 2.7 + pitch * len(entries)) * em
     top = body.y0 + min(2.0 * em, (body.height - height) / 2)
     c.rect((left, top, left + width, top + height), t.panel, t.line, radius=0.4 * em)
     c.text(
@@ -255,7 +267,7 @@ def settings(
         anchor="lm",
     )
     start = left + max(c.measure(e.label) for e in entries) + 1.9 * em
-    y = top + (2.2 + pitch / 2) * em
+    y = top + (head + pitch / 2) * em
     for entry in entries:
         label = c.text(left + 0.9 * em, y, entry.label, anchor="lm", fill=t.ink)
         _entry(screen, entry, label, start, left + width - 0.9 * em, y)

@@ -19,8 +19,22 @@ from mmload.tasks.compose import Scene, among, compose, seen, told
 from mmload.tasks.context import CHARS_PER_TOKEN
 from mmload.tasks.look import canvas, choose_em, language, template, theme
 from mmload.tasks.prompts import digest, fill, prompt
-from mmload.tasks.screens import Entry, Record, Screen, Widget, busy, dialog, settings, table, toast, window
-from mmload.tasks.words import CITIES, FAMILY, GIVEN, PRODUCTS, REGIONS
+from mmload.tasks.screens import (
+    CHOICES,
+    FIELDS,
+    SWITCHES,
+    Entry,
+    Record,
+    Screen,
+    Widget,
+    busy,
+    dialog,
+    settings,
+    table,
+    toast,
+    window,
+)
+from mmload.tasks.words import FAMILY, GIVEN
 
 ACTIONS: Final = ("click", "type", "select", "wait", "none")
 _NULLABLE = {"type": ["string", "null"]}
@@ -58,15 +72,6 @@ VERBS: Final = {
 }
 DESTRUCTIVE: Final = frozenset({"delete", "refund", "revoke", "discard", "disable"})
 _ROW_ACTIONS: Final = (("View", "Approve"), ("Edit", "Delete"), ("View", "Refund"), ("Edit", "Archive"))
-_FIELDS: Final = {
-    "Contact name": GIVEN,
-    "Team email": ("ops@example.com", "desk@example.com", "night@example.com", "lab@example.com"),
-    "Display name": FAMILY,
-    "Cost centre": ("CC-204", "CC-318", "CC-427", "CC-593"),
-    "Backup host": ("vault-2", "vault-3", "store-7", "store-9"),
-}
-_CHOICES: Final = {"Region": REGIONS, "Office": CITIES, "Product": PRODUCTS}
-_SWITCHES: Final = ("Weekly digest", "Auto archive", "Two-step login", "Public page", "Night mode")
 _DIALOGS: Final = (
     ("Unsaved changes", ["Leave without saving?"], (("Discard", "drop the changes and leave"), ("Keep editing", "stay on the page and go on editing"), ("Save", "save the changes"))),
     ("Session ends soon", ["You will be signed out."], (("Sign out", "end the session now"), ("Stay", "stay signed in"))),
@@ -74,6 +79,10 @@ _DIALOGS: Final = (
     ("Remove member", ["Access ends at once."], (("Cancel", "let the member stay"), ("Revoke", "take the member's access away"))),
 )  # fmt: skip
 _NOTHING: Final = {"target_id": None, "target_text": None, "point": None, "value": None}
+
+
+_LINE: Final = 40
+"""Characters that a line of the listing takes at most."""
 
 
 @dataclass(slots=True)
@@ -118,7 +127,7 @@ def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene
         "dom": [w.plain() for w in screen.widgets],
         "target": goal.target.id if goal.target and readable else "",
     }
-    listed = len(question) + len(_listing(facts)[0]) + 8 <= want.prompt_tokens * CHARS_PER_TOKEN
+    listed = len(question) + 20 + _LINE * len(screen.widgets) <= want.prompt_tokens * CHARS_PER_TOKEN
     lures = [
         _answer(_verb(w), w, goal.value if _verb(w) == goal.action else _typed(w), listed) for w in goal.lures
     ]
@@ -225,14 +234,23 @@ def painted(
     title = rng.choice(("Backoffice", "Console", "Workbench", "Desk"))
     nav, state = 5 if kind == "form" else rng.randrange(1, 3), rng.getrandbits(64)
     sheet = canvas(want, em, skin)
-    screen = window(template(state, want), sheet, language(state, want), title, nonce, nav, notice)
+    screen = window(
+        template(state, want),
+        sheet,
+        language(state, want),
+        title,
+        nonce,
+        nav if want.width > 44 * em else None,
+        notice,
+    )
     paint = {"table": _table, "form": _form, "dialog": _dialog}[kind]
-    return screen, paint(rng, screen, answerable)
+    wide = want.width / em - (10 if want.width > 44 * em else 0)
+    high = want.height / em - 1.9 - screen.body.y0 / screen.canvas.em
+    return screen, paint(rng, screen, answerable, wide, high)
 
 
-def _table(rng: random.Random, screen: Screen, answerable: bool) -> Goal:
-    room = int((screen.body.height / screen.canvas.em - 5.0) / 2.15)
-    count = min(room, rng.randint(4, 14))
+def _table(rng: random.Random, screen: Screen, answerable: bool, columns: float, rows: float) -> Goal:
+    count = min(int((rows - 5.0) / 2.15), rng.randint(4, 14))
     actions = rng.choice(_ROW_ACTIONS)
     numbers = rng.sample(range(10200, 10999), count + 1)
     records = [
@@ -256,13 +274,12 @@ def _table(rng: random.Random, screen: Screen, answerable: bool) -> Goal:
     return Goal(text, "click", mine[0], None, evidence, lures, "table")
 
 
-def _form(rng: random.Random, screen: Screen, answerable: bool) -> Goal:
-    room = int((screen.body.height / screen.canvas.em - 5.1) / 1.8)
-    count = max(2, min(room, rng.randint(3, 7)))
-    choice = rng.choice(list(_CHOICES))
-    entries = [Entry("combobox", choice, rng.choice(_CHOICES[choice]))]
-    pool = [Entry("textbox", n, rng.choice(_FIELDS[n])) for n in rng.sample(list(_FIELDS), 3)]
-    pool += [Entry("switch", n, rng.choice(("on", "off"))) for n in rng.sample(_SWITCHES, 3)]
+def _form(rng: random.Random, screen: Screen, answerable: bool, columns: float, rows: float) -> Goal:
+    count = max(2, min(int((rows - 5.1) / 1.8), rng.randint(3, 7)))
+    choice = rng.choice(list(CHOICES))
+    entries = [Entry("combobox", choice, rng.choice(CHOICES[choice]))]
+    pool = [Entry("textbox", n, rng.choice(FIELDS[n])) for n in rng.sample(list(FIELDS), 3)]
+    pool += [Entry("switch", n, rng.choice(("on", "off"))) for n in rng.sample(SWITCHES, 3)]
     rng.shuffle(pool)
     entries += pool[: count - 1]
     rng.shuffle(entries)
@@ -273,7 +290,7 @@ def _form(rng: random.Random, screen: Screen, answerable: bool) -> Goal:
     entry = entries[at]
     value, goal, action = _wish(rng, entry)
     if not answerable:
-        others = {"combobox": list(_CHOICES), "textbox": list(_FIELDS), "switch": list(_SWITCHES)}[entry.role]
+        others = {"combobox": list(CHOICES), "textbox": list(FIELDS), "switch": list(SWITCHES)}[entry.role]
         unused = [n for n in others if n not in {e.label for e in entries}]
         entries[at] = Entry(entry.role, rng.choice(unused), entry.value)
     settings(screen, "Settings", entries, [("Cancel", False, True), ("Save", True, True)])
@@ -289,10 +306,10 @@ def _form(rng: random.Random, screen: Screen, answerable: bool) -> Goal:
 def _wish(rng: random.Random, entry: Entry) -> tuple[str | None, str, str]:
     """Value, goal and action for one entry. A switch may already stand as wished."""
     if entry.role == "textbox":
-        value = rng.choice([n for n in _FIELDS[entry.label] if n != entry.value])
+        value = rng.choice([n for n in FIELDS[entry.label] if n != entry.value])
         return value, f'Set "{entry.label}" to {value}.', "type"
     if entry.role == "combobox":
-        value = rng.choice([c for c in _CHOICES[entry.label] if c != entry.value])
+        value = rng.choice([c for c in CHOICES[entry.label] if c != entry.value])
         return value, f'Set "{entry.label}" to {value}.', "select"
     wish = rng.choice(("on", "off"))
     return None, f'Have "{entry.label}" switched {wish}.', "none" if wish == entry.value else "click"
@@ -321,21 +338,18 @@ def _save(rng: random.Random, screen: Screen, entries: list[Entry], answerable: 
     return Goal("Save the changes.", "click", save, None, [("label", screen.labels[save.id])], lures, "form")
 
 
-def _dialog(rng: random.Random, screen: Screen, answerable: bool) -> Goal:
+def _dialog(rng: random.Random, screen: Screen, answerable: bool, columns: float, rows: float) -> Goal:
     title, lines, choices = rng.choice(_DIALOGS)
-    room = (screen.body.width - 1.5 * screen.canvas.em, screen.canvas)
+    room, measure, em = (columns - 1.6) * screen.canvas.em, screen.canvas.measure, screen.canvas.em
     order = list(choices)
-    while (
-        len(order) > 2
-        and sum(room[1].measure(b) + 1.9 * room[1].em for b, _ in order) + 0.9 * room[1].em > room[0]
-    ):
+    while len(order) > 2 and sum(measure(b) + 1.9 * em for b, _ in order) + 0.9 * em > room:
         order.pop(0)
     wanted, wish = rng.choice(order)
-    if screen.body.width > 30 * screen.canvas.em and screen.body.height > 16 * screen.canvas.em:
+    if columns > 30 and rows > 16:
         settings(
             screen,
             "Settings",
-            [Entry("textbox", n, rng.choice(_FIELDS[n])) for n in list(_FIELDS)[:3]],
+            [Entry("textbox", n, rng.choice(FIELDS[n])) for n in list(FIELDS)[:3]],
             [("Save", True, True)],
         )
     shown = order if answerable else [o for o in order if o[0] != wanted]

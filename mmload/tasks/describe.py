@@ -1,0 +1,457 @@
+"""Scene description: a control panel of typed devices; what is listed must be there, and what is there listed."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Final
+
+from mmload.model import Item, Score
+from mmload.score.card import Judgement, mark
+from mmload.score.claims import Claims
+from mmload.score.envelope import Envelope, schema_of
+from mmload.score.scene import judge_scene
+from mmload.tasks import Drawn, Want
+from mmload.tasks.canvas import THEMES, Box, Canvas, Colour, Text, blend
+from mmload.tasks.compose import Scene, among, compose, seen
+from mmload.tasks.look import canvas, choose_em, template, theme
+from mmload.tasks.prompts import digest, fill, prompt
+
+LABELS: Final = (
+    "lamp",
+    "switch",
+    "gauge",
+    "knob",
+    "button",
+    "slider",
+    "display",
+    "socket",
+    "fan",
+    "key",
+    "valve",
+    "bell",
+)
+VERBS: Final = {
+    "switch": "toggle",
+    "knob": "turn",
+    "button": "press",
+    "slider": "slide",
+    "key": "turn",
+    "valve": "turn",
+}
+COLOURS: Final[dict[str, Colour]] = {
+    "red": (200, 40, 44), "green": (36, 140, 70), "blue": (40, 96, 190), "yellow": (226, 176, 20),
+    "purple": (124, 66, 170), "orange": (226, 116, 24),
+}  # fmt: skip
+RELATIONS: Final = ("left_of", "right_of", "above", "below")
+_ATTRS = {
+    "type": "object",
+    "properties": {"color": {"enum": sorted(COLOURS)}, "state": {"enum": ["on", "off", "locked"]}},
+    "additionalProperties": False,
+}
+_LABEL = {"enum": sorted(LABELS)}
+ANSWER: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "objects": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"label": _LABEL, "attrs": _ATTRS},
+                "required": ["label", "attrs"],
+                "additionalProperties": False,
+            },
+        },
+        "relations": {
+            "type": "array",
+            "items": {
+                "type": "array",
+                "prefixItems": [_LABEL, {"enum": list(RELATIONS)}, _LABEL],
+                "minItems": 3,
+                "maxItems": 3,
+            },
+        },
+        "actions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"verb": {"enum": sorted(set(VERBS.values()))}, "target": _LABEL},
+                "required": ["verb", "target"],
+                "additionalProperties": False,
+            },
+        },
+        "probes": {
+            "type": "object",
+            "propertyNames": _LABEL,
+            "additionalProperties": {"enum": ["yes", "no"]},
+        },
+    },
+    "required": ["objects", "relations", "actions", "probes"],
+    "additionalProperties": False,
+}
+SHAPE: Final = (
+    '{"objects":[{"label","attrs":{"color","state"}}],"relations":[[label,"left_of|right_of|above|below",label]],'
+    '"actions":[{"verb":"toggle|turn|press|slide","target":label}],"probes":{label:"yes|no"}}. Labels: lamp switch'
+    " gauge knob button slider display socket fan key valve bell. Colors: red green blue yellow purple orange. State:"
+    " bright, up or right is on, dark, down or left is off, with a padlock it is locked and takes no action."
+    " Relations hold between rows and columns of the panel; probes say whether a device is there."
+)
+_ENVELOPE: Final = Envelope(schema_of(ANSWER))
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    label: str
+    colour: str
+    state: str
+    row: int
+    column: int
+
+
+class Describe:
+    name = "describe"
+    version = f"1-{digest('system', 'describe')}"
+    schema = schema_of(ANSWER)
+    pairs = False
+    want = Want
+
+    def draw(self, rng: random.Random, want: Want) -> Drawn:
+        return compose(rng, want, scene(rng, want))
+
+    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
+        return mark(item, text, seq, _ENVELOPE, judge, nonces)
+
+
+def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+    found = judge_scene(answer, item.truth["graph"], item.truth["bait_labels"])
+    passed = not found.claims.hallucinated and found.cover >= 0.8 and body["status"] == "answered"
+    made = sum(found.claims.made.values()) or 1
+    value = found.cover * (1 - sum(found.claims.hallucinated.values()) / made)
+    claims = Claims(found.claims.made, found.claims.hallucinated, found.claims.critical)
+    return Judgement(value, passed, claims, detail=found.detail)
+
+
+def scene(rng: random.Random, want: Want) -> Scene:
+    """A panel of devices. Unanswerable: its shutter is down."""
+    readable = want.answerable
+    small = want.width < 26 * 17 or want.height < 20 * 17
+    em = choose_em(rng, want, *((15, 13) if small else (24, 20)))
+    columns, rows = (3, 2) if small else (4, 3)
+    devices = _devices(rng, columns * rows, columns, rng.randint(5, 6) if small else rng.randint(5, 12))
+    skin, state = theme(rng, want, THEMES), rng.getrandbits(64)
+    aside = random.Random(rng.getrandbits(64))
+    sheet = canvas(want, em, skin)
+    places = _paint(template(state, want), sheet, devices, columns, rows, want.nonce, closed=not readable)
+
+    def other() -> Any:
+        blank = canvas(want, em, skin)
+        _paint(aside, blank, _devices(aside, columns * rows, columns, 5), columns, rows, "", closed=False)
+        return blank.image
+
+    images, which, place = among(aside, want, sheet.image, other)
+    absent = [n for n in LABELS if n not in {d.label for d in devices}] or ["bell"]
+    present = aside.sample([d.label for d in devices], 2)
+    lures = aside.sample(absent, min(2, len(absent)))
+    probes = sorted([*present, *[n for n in lures if n not in present]])
+    graph = _graph(devices)
+    answer = _answer(graph, probes)
+    evidence = [seen("nonce", places["nonce"], ["nonce"], place)]
+    plausible: dict[str, list[Any]] = {}
+    if readable:
+        for k, device in enumerate(devices):
+            evidence.append(seen(device.label, places[device.label], ["answer", "objects", k], place))
+            wrong = next(c for c in COLOURS if c != device.colour)
+            plausible[device.label] = [
+                {"label": device.label, "attrs": {"color": wrong, "state": device.state}}
+            ]
+    bait = lures[0] if lures[0] not in {d.label for d in devices} else ""
+    invented = {
+        **answer,
+        "actions": [
+            *answer["actions"],
+            {"verb": VERBS.get(bait, "press"), "target": bait or devices[0].label},
+        ],
+    }
+    if not bait:
+        invented["actions"] = [*answer["actions"], {"verb": "slide", "target": "lamp"}]
+    return Scene(
+        images=images,
+        question=fill(prompt("describe"), which=which, probes=", ".join(probes)),
+        shape=SHAPE,
+        status="answered" if readable else "insufficient_evidence",
+        answer=answer if readable else None,
+        bait=invented if readable else answer,
+        plausible=plausible,
+        evidence=evidence,
+        extra={"graph": graph, "bait_labels": lures},
+        slices={"difficulty": f"{len(devices)} devices"},
+    )
+
+
+def _devices(rng: random.Random, cells: int, columns: int, count: int) -> list[Device]:
+    labels = rng.sample(LABELS, min(count, cells))
+    spots = sorted(rng.sample(range(cells), len(labels)))
+    made = []
+    for label, spot in zip(labels, spots, strict=True):
+        state = (
+            rng.choice(("on", "off", "off", "on", "locked")) if label in VERBS else rng.choice(("on", "off"))
+        )
+        made.append(Device(label, rng.choice(list(COLOURS)), state, spot // columns, spot % columns))
+    return made
+
+
+def _graph(devices: list[Device]) -> dict[str, Any]:
+    """Objects with attributes, all relations that hold, and the actions that are possible."""
+    relations = []
+    for a, b in combinations(devices, 2):
+        if a.column != b.column:
+            left, right = (a, b) if a.column < b.column else (b, a)
+            relations += [[left.label, "left_of", right.label], [right.label, "right_of", left.label]]
+        if a.row != b.row:
+            top, low = (a, b) if a.row < b.row else (b, a)
+            relations += [[top.label, "above", low.label], [low.label, "below", top.label]]
+    free = [d for d in devices if d.label in VERBS and d.state != "locked"]
+    return {
+        "objects": {d.label: {"color": d.colour, "state": d.state} for d in devices},
+        "relations": relations,
+        "actions": [[VERBS[d.label], d.label] for d in free],
+    }
+
+
+def _answer(graph: Mapping[str, Any], probes: list[str]) -> dict[str, Any]:
+    return {
+        "objects": [{"label": label, "attrs": dict(attrs)} for label, attrs in graph["objects"].items()],
+        "relations": graph["relations"][:4],
+        "actions": [{"verb": verb, "target": target} for verb, target in graph["actions"]],
+        "probes": {label: "yes" if label in graph["objects"] else "no" for label in probes},
+    }
+
+
+def _paint(
+    rng: random.Random, c: Canvas, devices: list[Device], columns: int, rows: int, nonce: str, closed: bool
+) -> dict[str, Text]:
+    em, t = c.em, c.theme
+    places: dict[str, Text] = {}
+    c.rect((0, 0, c.width, 2.0 * em), t.bar)
+    c.text(
+        0.7 * em,
+        1.0 * em,
+        rng.choice(("Panel A", "Panel B", "Panel C")),
+        face="bold",
+        fill=t.bar_ink,
+        anchor="lm",
+    )
+    if nonce:
+        width = c.measure(nonce, 1.2, "bold")
+        c.text(c.width - 1.1 * em - width, 1.0 * em, "Ref", anchor="rm", scale=1.2, fill=t.bar_ink)
+        places["nonce"] = c.text(
+            c.width - 0.7 * em, 1.0 * em, nonce, face="bold", scale=1.2, anchor="rm", fill=t.bar_ink
+        )
+    plate = Box(0.5 * em, 2.5 * em, c.width - 0.5 * em, c.height - 0.5 * em)
+    metal = blend((176, 182, 190), t.panel, 0.3)
+    c.rect(plate, metal, blend(metal, (0, 0, 0), 0.4), radius=0.5 * em)
+    for x in (plate.x0 + 0.6 * em, plate.x1 - 0.6 * em):
+        for y in (plate.y0 + 0.6 * em, plate.y1 - 0.6 * em):
+            _disc(c, x, y, 0.22 * em, blend(metal, (0, 0, 0), 0.5))
+    if closed:
+        _shutter(c, plate.grown(-0.9 * em), metal)
+        return places
+    cell_w, cell_h = plate.width / columns, plate.height / rows
+    side = min(cell_w, cell_h) * 0.62
+    for d in devices:
+        x, y = plate.x0 + (d.column + 0.5) * cell_w, plate.y0 + (d.row + 0.5) * cell_h
+        box = Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+        _DRAW[d.label](c, box, COLOURS[d.colour], d.state)
+        if d.state == "locked":
+            _padlock(c, box)
+        places[d.label] = Text(d.label, box, round(side / 5, 1))
+    return places
+
+
+def _shutter(c: Canvas, box: Box, metal: Colour) -> None:
+    slats = max(4, int(box.height / (1.4 * c.em)))
+    for k in range(slats):
+        y = box.y0 + k * box.height / slats
+        c.rect((box.x0, y, box.x1, y + box.height / slats - 2), blend(metal, (0, 0, 0), 0.18 + 0.1 * (k % 2)))
+
+
+def _disc(c: Canvas, x: float, y: float, r: float, fill: Colour, line: Colour | None = None) -> None:
+    c.draw.ellipse((round(x - r), round(y - r), round(x + r), round(y + r)), fill=fill, outline=line,
+                   width=max(1, round(r / 8)))  # fmt: skip
+
+
+def _line(c: Canvas, x0: float, y0: float, x1: float, y1: float, fill: Colour, width: float) -> None:
+    c.draw.line((round(x0), round(y0), round(x1), round(y1)), fill=fill, width=max(2, round(width)))
+
+
+_DARK: Final = (34, 36, 42)
+
+
+def _lit(colour: Colour, state: str) -> Colour:
+    return colour if state != "off" else blend(colour, (24, 24, 28), 0.45)
+
+
+def _lamp(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    if state == "on":
+        for k in range(8):
+            a = k * math.pi / 4
+            _line(c, x + math.cos(a) * b.width * 0.36, y + math.sin(a) * b.width * 0.36 - b.height * 0.08,
+                  x + math.cos(a) * b.width * 0.48, y + math.sin(a) * b.width * 0.48 - b.height * 0.08, colour, b.width / 26)  # fmt: skip
+    _disc(c, x, y - b.height * 0.08, b.width * 0.28, _lit(colour, state), _DARK)
+    c.rect((x - b.width * 0.14, y + b.height * 0.18, x + b.width * 0.14, y + b.height * 0.42), _DARK)
+
+
+def _switch(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x = b.centre[0]
+    c.rect(
+        (x - b.width * 0.22, b.y0, x + b.width * 0.22, b.y1), (240, 240, 240), _DARK, radius=b.width * 0.06
+    )
+    top = b.y0 + b.height * (0.08 if state == "on" else 0.5)
+    c.rect((x - b.width * 0.15, top, x + b.width * 0.15, top + b.height * 0.42), _lit(colour, state), _DARK)
+
+
+def _gauge(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    _disc(c, x, y, b.width * 0.46, (246, 246, 246), _DARK)
+    box = (
+        round(x - b.width * 0.36),
+        round(y - b.width * 0.36),
+        round(x + b.width * 0.36),
+        round(y + b.width * 0.36),
+    )
+    c.draw.arc(box, 150, 390, fill=_lit(colour, state), width=max(3, round(b.width * 0.1)))
+    angle = math.radians(330 if state == "on" else 165)
+    _line(
+        c, x, y, x + math.cos(angle) * b.width * 0.3, y + math.sin(angle) * b.width * 0.3, _DARK, b.width / 20
+    )
+
+
+def _knob(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    for k in range(11):
+        a = math.radians(150 + k * 24)
+        _line(c, x + math.cos(a) * b.width * 0.4, y + math.sin(a) * b.width * 0.4, x + math.cos(a) * b.width * 0.48,
+              y + math.sin(a) * b.width * 0.48, _DARK, b.width / 40)  # fmt: skip
+    _disc(c, x, y, b.width * 0.34, _lit(colour, state), _DARK)
+    a = math.radians(-50 if state == "on" else -130)
+    _line(
+        c,
+        x,
+        y,
+        x + math.cos(a) * b.width * 0.3,
+        y + math.sin(a) * b.width * 0.3,
+        (250, 250, 250),
+        b.width / 16,
+    )
+
+
+def _button(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    c.rect(Box(x - b.width * 0.44, y - b.width * 0.44, x + b.width * 0.44, y + b.width * 0.44), (70, 74, 82), _DARK,
+           radius=b.width * 0.08)  # fmt: skip
+    _disc(c, x, y, b.width * 0.32, _lit(colour, state), (250, 250, 250) if state == "on" else _DARK)
+
+
+def _slider(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    y = b.centre[1]
+    c.rect((b.x0, y - b.height * 0.07, b.x1, y + b.height * 0.07), _DARK, radius=b.height * 0.06)
+    at = b.x0 + b.width * (0.74 if state == "on" else 0.1)
+    c.rect((at, y - b.height * 0.24, at + b.width * 0.16, y + b.height * 0.24), _lit(colour, state), _DARK)
+
+
+def _display(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    y = b.centre[1]
+    c.rect(
+        (b.x0, y - b.height * 0.32, b.x1, y + b.height * 0.32),
+        _lit(colour, state),
+        _DARK,
+        radius=b.height * 0.05,
+    )
+    for k in range(3):
+        left = b.x0 + b.width * (0.14 + 0.27 * k)
+        fill = (250, 250, 250) if state == "on" else (60, 62, 68)
+        c.rect(
+            (left, y - b.height * 0.18, left + b.width * 0.18, y + b.height * 0.18),
+            None,
+            fill,
+            width=max(2, round(b.width / 30)),
+        )
+
+
+def _socket(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    c.rect(b, _lit(colour, state), _DARK, radius=b.width * 0.1)
+    _disc(c, x, y, b.width * 0.34, (242, 242, 242), _DARK)
+    for k in (-1, 1):
+        _disc(c, x + k * b.width * 0.14, y, b.width * 0.06, _DARK)
+
+
+def _fan(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    _disc(c, x, y, b.width * 0.46, (232, 234, 238), _DARK)
+    for k in range(4):
+        start = k * 90 + (20 if state == "on" else 0)
+        r = b.width * 0.4
+        c.draw.pieslice(
+            (round(x - r), round(y - r), round(x + r), round(y + r)),
+            start,
+            start + 46,
+            fill=_lit(colour, state),
+        )
+    _disc(c, x, y, b.width * 0.08, _DARK)
+
+
+def _key(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    y = b.centre[1]
+    shade = _lit(colour, state)
+    _disc(c, b.x0 + b.width * 0.24, y, b.width * 0.22, shade, _DARK)
+    _disc(c, b.x0 + b.width * 0.24, y, b.width * 0.09, (236, 238, 240), _DARK)
+    c.rect((b.x0 + b.width * 0.44, y - b.height * 0.06, b.x1, y + b.height * 0.06), shade, _DARK)
+    for k in (0.72, 0.88):
+        c.rect((b.x0 + b.width * k, y, b.x0 + b.width * (k + 0.07), y + b.height * 0.2), shade, _DARK)
+
+
+def _valve(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    shade = _lit(colour, state)
+    for k in range(3):
+        a = math.radians(k * 60 + (30 if state == "on" else 0))
+        dx, dy = math.cos(a) * b.width * 0.42, math.sin(a) * b.width * 0.42
+        _line(c, x - dx, y - dy, x + dx, y + dy, shade, b.width / 12)
+    r = b.width * 0.44
+    c.draw.ellipse(
+        (round(x - r), round(y - r), round(x + r), round(y + r)),
+        outline=shade,
+        width=max(3, round(b.width / 10)),
+    )
+    _disc(c, x, y, b.width * 0.1, _DARK)
+
+
+def _bell(c: Canvas, b: Box, colour: Colour, state: str) -> None:
+    x, y = b.centre
+    shade = _lit(colour, state)
+    r = b.width * 0.34
+    c.draw.pieslice((round(x - r), round(b.y0 + b.height * 0.1), round(x + r), round(b.y0 + b.height * 0.1 + 2 * r)), 180, 360,
+                    fill=shade, outline=_DARK)  # fmt: skip
+    c.draw.polygon([(round(x - r), round(y - b.height * 0.06)), (round(x + r), round(y - b.height * 0.06)),
+                    (round(b.x1 - b.width * 0.06), round(y + b.height * 0.26)), (round(b.x0 + b.width * 0.06), round(y + b.height * 0.26))],
+                   fill=shade, outline=_DARK)  # fmt: skip
+    _disc(c, x, y + b.height * 0.34, b.width * 0.08, _DARK)
+
+
+def _padlock(c: Canvas, b: Box) -> None:
+    w = b.width * 0.26
+    x0, y0 = b.x1 - w, b.y1 - w
+    c.draw.arc((round(x0 + w * 0.2), round(y0 - w * 0.45), round(x0 + w * 0.8), round(y0 + w * 0.5)), 180, 360, fill=_DARK,
+               width=max(2, round(w / 8)))  # fmt: skip
+    c.rect((x0, y0, x0 + w, y0 + w * 0.8), (232, 190, 60), _DARK, radius=w * 0.1)
+
+
+_DRAW: Final = {
+    "lamp": _lamp, "switch": _switch, "gauge": _gauge, "knob": _knob, "button": _button, "slider": _slider,
+    "display": _display, "socket": _socket, "fan": _fan, "key": _key, "valve": _valve, "bell": _bell,
+}  # fmt: skip
