@@ -1,21 +1,25 @@
 """A profile made ready to run: suite, request bodies, schedule, and the fingerprint of all three.
 
 The same for the launcher, the master and every worker on every host: a pure function of the profile
-and its seeds. Not aware of processes, sockets or clocks.
+and its seeds. Not aware of processes or sockets.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+import mmload
 from mmload import corpus, plugins, schedule
 from mmload.corpus import Bodies, Suite
-from mmload.model import NS_PER_S, Item
-from mmload.profile import Profile
+from mmload.model import NS_PER_S, InputError, Item
+from mmload.profile import Profile, to_toml_dict
 from mmload.schedule import Schedule
 from mmload.shapes import Shape
 from mmload.tasks import Task
@@ -114,3 +118,57 @@ def _fingerprint(profile: Profile, tasks: Mapping[str, Task], bodies: Bodies, co
     for name in sorted(tasks):
         digest.update(f"{name}={tasks[name].version}".encode())
     return digest.hexdigest()
+
+
+def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[str, Any]:
+    """What a master is told (``plan.json``): profile, target, and the first frame of the journal.
+
+    ``url`` is where the target answers; ``remote`` that the workers are on other hosts; ``web`` that
+    Locust's page is served. Holds no secret.
+    """
+    profile = plan.profile
+    started = datetime.now(UTC)
+    stored = to_toml_dict(profile)
+    frame = {
+        "run_id": f"{profile.name}-{started.strftime('%Y%m%dT%H%M%SZ')}-{secrets.token_hex(3)}",
+        "profile": stored,
+        "suite_dir": str(plan.suite.dir),
+        "suite_id": plan.suite.id,
+        "phases": [list(p) for p in plan.schedule.phases],
+        "bursts": [list(b) for b in plan.bursts],
+        "workers": profile.workers,
+        "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "workload_fingerprint": plan.fingerprint,
+        "matrix_version": MATRIX_VERSION,
+        "target": profile.target.engine or urlsplit(url).netloc.rpartition("@")[2],
+        "mmload_version": mmload.__version__,
+        "task_weights": plan.task_weights,
+    }
+    return {
+        "profile": stored,
+        "base_dir": str(plan.base_dir.resolve()),
+        "url": url,
+        "workers": profile.workers,
+        "trace_prefix": secrets.token_hex(8),
+        "run_dir": str(run_dir.resolve()),
+        "remote": remote,
+        "web": web,
+        "metrics_url": "",
+        "run_frame": frame,
+    }
+
+
+def make_folder(profile: Profile, out: Path | None) -> Path:
+    """A new run folder, ``reports/<profile>-<UTC time>`` unless ``out`` is given.
+
+    Raises ``InputError`` if it cannot be written or holds a run already.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    run_dir = out or Path("reports") / f"{profile.name}-{stamp}"
+    if (run_dir / "journal").exists():
+        raise InputError(f"--out {run_dir}: there is a run in this folder already; give another")
+    try:
+        (run_dir / "journal").mkdir(parents=True)
+    except OSError as e:
+        raise InputError(f"--out {run_dir}: cannot be written ({e.strerror})") from None
+    return run_dir

@@ -35,12 +35,16 @@ class Lane(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.traffic: Traffic = environment.traffic
-        self.endpoint: Endpoint = environment.traffic.endpoint
+        self.traffic: Traffic
+        self.endpoint: Endpoint
         self.connection: Connection | None = None
 
     def on_start(self) -> None:
         """Stand by with an open connection, so that no arrival pays for the burst of connects."""
+        while getattr(self.environment, "traffic", None) is None:
+            gevent.sleep(0.05)
+        self.traffic = self.environment.traffic
+        self.endpoint = self.traffic.endpoint
         if self.endpoint.keep_alive:
             try:
                 self._connect()

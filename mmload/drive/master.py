@@ -143,8 +143,11 @@ class Master:
                     f"({self.plan.fingerprint[:12]}): its versions of mmload, Pillow or numpy differ"
                 )
 
-    def _start(self) -> None:
+    def _raise_lanes(self) -> None:
         self.runner.start_shape()
+
+    def _start(self) -> None:
+        self._raise_lanes()
         give_up = time.monotonic() + _SPAWN_S
         while not self.runner.spawning_completed:
             if time.monotonic() > give_up:

@@ -21,7 +21,8 @@ _AHEAD_S: Final = 2.5
 class PlanShape(LoadTestShape):
     """Never ends by itself: the master stops the run when every worker is done."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan | None = None) -> None:
+        """``plan`` may come later, but before the first lane is needed."""
         super().__init__()  # type: ignore[no-untyped-call] # Locust's own
         self.plan = plan
         self.t0_ns = 0
@@ -30,6 +31,7 @@ class PlanShape(LoadTestShape):
     def lanes_at(self, now_s: float) -> int:
         """The most lanes that any moment from now to ``_AHEAD_S`` later needs."""
         needed = 1
+        assert self.plan is not None
         for phase in self.plan.schedule.phases:
             start, end = phase.start_ns / NS_PER_S, phase.end_ns / NS_PER_S
             if end <= now_s or start > now_s + _AHEAD_S:
@@ -45,6 +47,8 @@ class PlanShape(LoadTestShape):
         return needed
 
     def tick(self) -> tuple[int, float]:
+        if self.plan is None:
+            return 1, 1.0
         now_s = (time.monotonic_ns() - self.t0_ns) / NS_PER_S if self.t0_ns else 0.0
         end_s = max(p.end_ns for p in self.plan.schedule.phases) / NS_PER_S
         lanes = self.lanes_at(min(now_s, end_s - 0.001))

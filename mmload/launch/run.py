@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import secrets as random_secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import mmload
 from mmload import plan as planning
@@ -28,8 +25,8 @@ from mmload.launch.finish import Finished, finish
 from mmload.launch.target import probe
 from mmload.launch.watch import Watch
 from mmload.model import InputError, MmloadError
-from mmload.plan import MATRIX_VERSION, Plan
-from mmload.profile import Profile, api_key, to_toml_dict
+from mmload.plan import Plan
+from mmload.profile import Profile, api_key
 from mmload.report.live import LiveView
 from mmload.report.prometheus import Metrics, RunLabels, serve_metrics
 
@@ -84,7 +81,7 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
             "`mmload serve PROFILE --host ADDRESS --port PORT` and give --target http://ADDRESS:PORT/v1"
         )
     plan = planning.build(profile, base_dir, progress=_progress(options))
-    run_dir = _make_folder(profile, options.out)
+    run_dir = planning.make_folder(profile, options.out)
     interrupt = _Interrupt()
     with _signals(interrupt), _Fleet(run_dir) as fleet:
         watch = fleet.start(plan, options)
@@ -107,18 +104,6 @@ def _progress(options: RunOptions) -> planning.Progress:
             options.say(f"drawing the suite: {done} of {total} items")
 
     return report
-
-
-def _make_folder(profile: Profile, out: Path | None) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    run_dir = out or Path("reports") / f"{profile.name}-{stamp}"
-    if (run_dir / "journal").exists():
-        raise InputError(f"--out {run_dir}: there is a run in this folder already; give another")
-    try:
-        (run_dir / "journal").mkdir(parents=True)
-    except OSError as e:
-        raise InputError(f"--out {run_dir}: cannot be written ({e.strerror})") from None
-    return run_dir
 
 
 @contextmanager
@@ -177,7 +162,7 @@ class _Fleet:
             for i in range(profile.workers):
                 self._spawn(f"worker-{i}", "mmload.drive.worker", *to_master)
         url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
-        order = _order(plan, url, self.run_dir, options)
+        order = planning.order(plan, url, self.run_dir, options.remote_workers, options.web_port is not None)
         self._serve_metrics(plan, order, options)
         (self.run_dir / "journal" / "plan.json").write_text(json.dumps(order))
         arguments = ["--run-dir", str(self.run_dir), "--bind-host", options.master_host, "--port", str(port)]
@@ -234,41 +219,6 @@ class _Fleet:
         gates = {gate["name"]: gate["verdict"] == "pass" for gate in finished.figures["gates"]}
         self._metrics.settle(bool(finished.figures["validity"]["valid"]), gates)
         time.sleep(options.metrics_linger_s)
-
-
-def _order(plan: Plan, url: str, run_dir: Path, options: RunOptions) -> dict[str, Any]:
-    """What the master is told, and the first frame of the journal."""
-    profile = plan.profile
-    started = datetime.now(UTC)
-    run_id = f"{profile.name}-{started.strftime('%Y%m%dT%H%M%SZ')}-{random_secrets.token_hex(3)}"
-    stored = to_toml_dict(profile)
-    frame = {
-        "run_id": run_id,
-        "profile": stored,
-        "suite_dir": str(plan.suite.dir),
-        "suite_id": plan.suite.id,
-        "phases": [list(p) for p in plan.schedule.phases],
-        "bursts": [list(b) for b in plan.bursts],
-        "workers": profile.workers,
-        "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "workload_fingerprint": plan.fingerprint,
-        "matrix_version": MATRIX_VERSION,
-        "target": profile.target.engine or urlsplit(url).netloc.rpartition("@")[2],
-        "mmload_version": mmload.__version__,
-        "task_weights": plan.task_weights,
-    }
-    return {
-        "profile": stored,
-        "base_dir": str(plan.base_dir.resolve()),
-        "url": url,
-        "workers": profile.workers,
-        "trace_prefix": random_secrets.token_hex(8),
-        "run_dir": str(run_dir.resolve()),
-        "remote": options.remote_workers,
-        "web": options.web_port is not None,
-        "metrics_url": "",
-        "run_frame": frame,
-    }
 
 
 def _attend(

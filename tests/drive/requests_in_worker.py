@@ -56,7 +56,8 @@ def send(case: dict) -> list[dict]:
         kept = Kept()
         traffic = Traffic(plan, 0, 1, [lambda t: 0], [0.0], endpoint, kept, Clock(), 10**9)
         traffic.start(time.monotonic_ns())
-        lane = Lane(SimpleNamespace(traffic=traffic))
+        lane = Lane(SimpleNamespace())
+        lane.traffic, lane.endpoint = traffic, endpoint
         for seq in range(times):
             now = time.monotonic_ns() - traffic.t0_ns
             greenlet = gevent.spawn(lane._perform, Arrival(seq, now, 0, 0, 1.0, True))
