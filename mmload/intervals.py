@@ -364,6 +364,24 @@ def clustered_share(
     return Clustered(value, math.sqrt(variance), df, effect, n_kish / max(1.0, effect))
 
 
+def clustered_ratio(
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    groups: Sequence[int],
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """Ratio of two sums over clusters with Student's two-sided interval, by linearisation.
+
+    z_c = (numerator_c - R denominator_c) / sum of denominators; variance as in ``clustered_share``. The
+    bounds are infinite if no group has two clusters. Raises ``ZeroDivisionError`` for nothing.
+    """
+    above, below = np.asarray(numerators, float), np.asarray(denominators, float)
+    ratio = float(above.sum()) / float(below.sum())
+    variance, df = _spread((above - ratio * below) / below.sum(), np.asarray(groups))
+    half = t_quantile((1 + confidence) / 2, df) * math.sqrt(variance) if df > 0 else math.inf
+    return Estimate(ratio, max(0.0, ratio - half), ratio + half)
+
+
 def _spread(z: NDArray[np.float64], group: NDArray[np.int64]) -> tuple[float, int]:
     """Variance of the sum of ``z`` from its spread within groups, and its degrees of freedom."""
     variance, df = 0.0, 0

@@ -5,14 +5,12 @@ Not aware of files nor of the verdict, which is put in by ``mmload.verdict``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
-
-from mmload.histogram import Ints
+from mmload.intervals import CONFIDENCE
 from mmload.model import NS_PER_S, PhasePlan
-from mmload.price import COMPONENTS, spread, usd
 from mmload.summary.evidence import UNKNOWN, Evidence, gather
 from mmload.summary.levels import (
     JudgedLevel,
@@ -22,14 +20,17 @@ from mmload.summary.levels import (
     recovery,
     rpm_at_quality,
 )
-from mmload.summary.measures import COST_COLUMNS, M
-from mmload.summary.quality import quality_figures, ratio, slice_figures
+from mmload.summary.measures import M
+from mmload.summary.money import bill, break_even_usd, cost_figures, good_queries
+from mmload.summary.quality import quality_figures
 from mmload.summary.run_info import RunInfo, milliseconds
+from mmload.summary.slices import by_slice, slice_rows
 from mmload.summary.sums import Summary
 from mmload.summary.validity import Ending, missing, validity_figures
-from mmload.summary.view import Cells, View, latency_figures
+from mmload.summary.view import Cells, View, latency_figures, ratio
 
 SCHEMA_VERSION: Final = "1.0.0"
+_COST_GATES: Final = ("per_query_usd_max", "per_good_query_usd_max")
 
 
 def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> di
     gone = missing(view, ending)
     levels = judge_levels(summary, info, cells, stop)
     recoveries = {p.number: recovery(summary, info, cells, p) for p in info.measured}
+    baseline = [p for p in info.phases if p.group == info.profile.quality.baseline]
+    calm = View.of_phases(summary, info, cells, baseline, stop) if baseline else None
     at_quality = rpm_at_quality(levels, info.profile.gates)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -53,10 +56,10 @@ def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> di
             "rpm_at_quality": at_quality,
             "latency_only_rpm": latency_only_rpm(levels),
             "headroom_ratio": _headroom(at_quality["value"], info.profile.expected_peak_rpm),
-            "levels": [level.as_dict() for level in levels],
+            "levels": [{**level.as_dict(), **_level_cost(level, levels, calm)} for level in levels],
         },
-        "quality": quality_figures(view, slice_figures(summary, info)),
-        "cost": _cost(view),
+        "quality": quality_figures(view, by_slice(slice_rows(summary, info, _design_effect(view)))),
+        "cost": cost_figures(view),
         "stages": _stages(summary),
         "phases": [_phase(summary, info, cells, p, ending, recoveries.get(p.number)) for p in info.phases],
         "evidence": {
@@ -66,6 +69,11 @@ def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> di
         "gates": [],
         "verdict": None,
     }
+
+
+def _design_effect(view: View) -> float:
+    estimate = view.quality()
+    return 1.0 if estimate is None else estimate.design_effect
 
 
 def _run(info: RunInfo, ending: Ending) -> dict[str, Any]:
@@ -123,79 +131,25 @@ def _two(x: float | None) -> float | None:
     return None if x is None else round(x, 2)
 
 
-def good_queries(view: View) -> float | None:
-    """Estimated number of requests answered within their objective *and* right.
-
-    Per task, the number within the objective (known) times the weighted share of passes among those of
-    them that were sampled. None if nothing was scored.
-    """
-    t = view.by_task
-    w, within = t[:, M.W_SLO], t[:, M.WITHIN_SLO]
-    if w.sum() <= 0:
-        return 0.0 if view.sum(M.N_SCORED) and within.sum() == 0 else None
-    overall = t[:, M.W_SLO_PASS].sum() / w.sum()
-    share = np.where(w > 0, t[:, M.W_SLO_PASS] / np.maximum(w, 1), overall)
-    return float((within * share).sum())
-
-
 def _good_rpm(view: View) -> float | None:
     good = good_queries(view)
     return None if good is None else view.rpm(good)
 
 
+def _level_cost(level: JudgedLevel, levels: Sequence[JudgedLevel], calm: View | None) -> dict[str, Any]:
+    """Cost at a level, and what a bad answer may cost before the level is a loss against the baseline phase
+    (without one, against the lowest level)."""
+    found = bill(level.view)
+    base = calm or levels[0].view
+    return {
+        "per_query_usd": None if found.per_query is None else round(found.per_query.value, 8),
+        "per_good_query_usd": None if found.per_good is None else round(found.per_good.value, 8),
+        "break_even_bad_answer_usd": None if base is level.view else break_even_usd(base, level.view),
+    }
+
+
 def _headroom(rpm: float | None, peak: float | None) -> float | None:
     return None if rpm is None or peak is None else round(rpm / peak, 3)
-
-
-def _money(view: View) -> tuple[dict[str, int | None], int | None]:
-    """Micro-dollars by component, and their sum; None where any price is unknown."""
-    parts: dict[str, int | None] = {
-        name: view.sum(column) for name, column in zip(COMPONENTS, COST_COLUMNS, strict=False)
-    }
-    parts["infrastructure"] = view.info.book.infrastructure(view.duration_ns)
-    if view.sum(M.UNPRICED_MODEL):
-        parts["model"] = None
-    if view.sum(M.UNPRICED_RETRIES):
-        parts["retries"] = None
-    known = [v for v in parts.values() if v is not None]
-    return parts, sum(known) if len(known) == len(parts) else None
-
-
-def _cost(view: View) -> dict[str, Any]:
-    parts, total = _money(view)
-    good = good_queries(view)
-    return {
-        "total_usd": usd(total),
-        "per_query_usd": _per(total, view.sent),
-        "per_good_query_usd": _per(total, good),
-        "by_component": {name: usd(amount) for name, amount in parts.items()},
-        "by_feature": _by_feature(view, parts["infrastructure"] or 0),
-        "failed_usd": None if parts["model"] is None else usd(view.sum(M.C_FAILED)),
-        "unpriced": view.sum(M.UNPRICED_MODEL) + view.sum(M.UNPRICED_RETRIES),
-        "tokens": {
-            "input": view.sum(M.TOKENS_IN),
-            "output": view.sum(M.TOKENS_OUT),
-            "cached": view.sum(M.TOKENS_CACHED),
-        },
-        "budget_usd": view.info.profile.cost.budget_usd,
-        "price_snapshot": view.info.book.snapshot(),
-    }
-
-
-def _per(total: int | None, n: float | None) -> float | None:
-    return None if total is None or not n else round(total / n / 1e6, 8)
-
-
-def _by_feature(view: View, infrastructure: int) -> dict[str, float | None]:
-    """Cost by task; machines by share of service time. The parts add up to the total exactly."""
-    t = view.by_task
-    machines = spread(infrastructure, t[:, M.SERVICE_US].tolist())
-    out: dict[str, float | None] = {}
-    for k, task in enumerate(view.info.tasks):
-        row: Ints = t[k]
-        unknown = row[M.UNPRICED_MODEL] or row[M.UNPRICED_RETRIES]
-        out[task] = None if unknown else usd(int(sum(int(row[c]) for c in COST_COLUMNS)) + machines[k])
-    return out
 
 
 def _stages(summary: Summary) -> dict[str, Any]:
@@ -233,7 +187,7 @@ def _phase(
         "latency_ms": latency_figures(view),
         "throughput": _throughput(view, gone),
         "quality": quality_figures(view, None),
-        "cost": _cost(view),
+        "cost": cost_figures(view),
         "recovery_s": after.seconds if after else None,
         "peak_backlog": after.peak_backlog if after else None,
     }
@@ -245,18 +199,12 @@ def _evidence(
     found = gather(view)
     found["rpm_at_quality_min"] = _rpm_evidence(at_quality, levels)
     found["recovery_s_max"] = _recovery_evidence([r for r in recoveries if r])
-    total = _money(view)[1]
-    good = good_queries(view)
-    per_query, per_good = _per(total, view.sent), _per(total, good)
-    if per_query is not None:
-        found["per_query_usd_max"] = Evidence(per_query, per_query, per_query, view.sent)
-    if per_good is not None and per_query is not None:
-        quality = view.quality(M.W_SLO_PASS, M.W_SLO)
-        bound = quality.bound(0.90) if quality else None
-        low = per_good * bound.value / bound.high if bound and bound.high > 0 else per_good
-        high = per_good * bound.value / bound.low if bound and bound.low > 0 else None
-        found["per_good_query_usd_max"] = Evidence(per_good, low, high, view.sum(M.N_SCORED))
-    return {**dict.fromkeys(("per_query_usd_max", "per_good_query_usd_max"), UNKNOWN), **found}
+    for name, estimate in zip(_COST_GATES, bill(view).bound(2 * CONFIDENCE - 1), strict=True):
+        found[name] = UNKNOWN
+        if estimate is not None:
+            high = None if math.isinf(estimate.high) else estimate.high
+            found[name] = Evidence(estimate.value, estimate.low, high, view.sent)
+    return found
 
 
 def _rpm_evidence(at_quality: dict[str, Any], levels: Sequence[JudgedLevel]) -> Evidence:

@@ -11,17 +11,11 @@ from typing import Any
 import numpy as np
 
 from mmload.histogram import Ints
-from mmload.intervals import Estimate, clopper_pearson, wilson
-from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, W_ONE, M, S
+from mmload.intervals import Estimate, clopper_pearson
+from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, M
 from mmload.summary.paired import paired, paired_figures
-from mmload.summary.run_info import RunInfo
-from mmload.summary.sums import Summary
-from mmload.summary.view import View, rounded
-
-
-def ratio(k: float, n: float) -> float | None:
-    """A share, or None of nothing."""
-    return rounded(k / n) if n > 0 else None
+from mmload.summary.slices import weighted_wilson
+from mmload.summary.view import View, ratio, rounded
 
 
 def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]:
@@ -81,30 +75,10 @@ def _share(row: Ints, task_weight: float) -> dict[str, Any]:
     return {**_described(estimate), "n_scored": int(row[M.N_SCORED]), "weight": rounded(task_weight)}
 
 
-def weighted_wilson(w_pass: int, w: int, w2: int) -> Estimate | None:
-    """Wilson's interval on Kish's effective number: a description, as answers of one moment cluster."""
-    if w <= 0:
-        return None
-    n = w * w / (w2 * W_ONE)
-    return wilson(w_pass / w * n, n)
-
-
 def _described(estimate: Estimate | None) -> dict[str, float | None]:
     if estimate is None:
         return {"score": None, "low": None, "high": None}
     return {"score": rounded(estimate.value), "low": rounded(estimate.low), "high": rounded(estimate.high)}
-
-
-def slice_figures(summary: Summary, info: RunInfo) -> dict[str, Any]:
-    """``by_slice``: dimension -> value -> score with a descriptive interval."""
-    out: dict[str, Any] = {}
-    for number, (dimension, value) in enumerate(info.slices):
-        row = summary.slices.get(number)
-        if row is None:
-            continue
-        estimate = weighted_wilson(int(row[S.W_PASS]), int(row[S.W]), int(row[S.W2]))
-        out.setdefault(dimension, {})[value] = {**_described(estimate), "n_scored": int(row[S.N_SCORED])}
-    return out
 
 
 def _hallucination(view: View) -> dict[str, Any]:

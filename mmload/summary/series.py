@@ -23,11 +23,11 @@ from mmload.histogram import (
     spectrum,
 )
 from mmload.model import NS_PER_S, Item
-from mmload.summary.measures import F, M, S
-from mmload.summary.quality import ratio, weighted_wilson
+from mmload.summary.measures import F, M
 from mmload.summary.run_info import RunInfo, milliseconds
+from mmload.summary.slices import slice_rows
 from mmload.summary.sums import METRICS, Summary, interval_key
-from mmload.summary.view import Cells, rounded
+from mmload.summary.view import Cells, View, ratio
 
 _HEAT_COLUMNS: Final = 120
 _HEAT_ROWS_PER_DECADE: Final = 10
@@ -48,10 +48,15 @@ def series(summary: Summary, info: RunInfo, answers: Mapping[int, str] | None = 
             for plan in info.measured
         },
         "heat": _heat(summary, info),
-        "slices": _slices(summary, info),
+        "slices": slice_rows(summary, info, _design_effect(summary, info, cells)),
         "worst": [_worst(entry, info, answers or {}) for entry in summary.worst],
         "error_examples": _error_examples(summary, info),
     }
+
+
+def _design_effect(summary: Summary, info: RunInfo, cells: Cells) -> float:
+    estimate = View.of_phases(summary, info, cells, info.measured, info.phases[-1].end_ns).quality()
+    return 1.0 if estimate is None else estimate.design_effect
 
 
 def worst_seqs(summary: Summary) -> set[int]:
@@ -195,31 +200,6 @@ def _heat(summary: Summary, info: RunInfo) -> dict[str, Any]:
     edges = [round(10 ** (r / _HEAT_ROWS_PER_DECADE) / 1000, 6) for r in range(low, high + 2)]
     t_s = [round(k * width * info.bin_s, 3) for k in range(len(grid))]
     return {"t_s": t_s, "edges_ms": edges, "counts": grid.tolist()}
-
-
-def _slices(summary: Summary, info: RunInfo) -> list[dict[str, Any]]:
-    """Every slice, worst quality first, then those without a score."""
-    out = []
-    for number, (dimension, value) in enumerate(info.slices):
-        row = summary.slices.get(number)
-        if row is None or not row[S.SENT]:
-            continue
-        estimate = weighted_wilson(int(row[S.W_PASS]), int(row[S.W]), int(row[S.W2]))
-        p95 = summary.slice_latency.histogram(number, number).percentile(95)
-        out.append(
-            {
-                "by": dimension,
-                "value": value,
-                "n": int(row[S.SENT]),
-                "n_scored": int(row[S.N_SCORED]),
-                "quality": rounded(estimate.value) if estimate else None,
-                "low": rounded(estimate.low) if estimate else None,
-                "high": rounded(estimate.high) if estimate else None,
-                "e2e_p95_ms": milliseconds(p95),
-                "error_ratio": ratio(int(row[S.SENT] - row[S.OK]), int(row[S.SENT])),
-            }
-        )
-    return sorted(out, key=lambda s: (s["quality"] is None, s["quality"] or 0.0, s["by"], s["value"]))
 
 
 def _worst(entry: Sequence[Any], info: RunInfo, answers: Mapping[int, str]) -> dict[str, Any]:

@@ -36,6 +36,11 @@ def rounded(x: float | None) -> float | None:
     return None if x is None else round(x, _DIGITS)
 
 
+def ratio(k: float, n: float) -> float | None:
+    """A share, or None of nothing."""
+    return rounded(k / n) if n > 0 else None
+
+
 class Cells:
     """The cells of a summary as arrays, unpacked once for all views."""
 
@@ -128,7 +133,7 @@ class View:
 
         ``unit`` is what ``hits`` counts a full answer as.
         """
-        found = [self._share(self.data[:, hits] / unit, weights, *c) for c in self._clusterings]
+        found = [self._share(self.data[:, hits] / unit, weights, *c) for c in self.clusterings]
         known = [f for f in found if f is not None]
         return max(known, key=lambda f: f.half_width(0.95)) if known else None
 
@@ -148,7 +153,7 @@ class View:
         return len(groups) == 1 and len(self.windows) >= _REPLICATES
 
     @cached_property
-    def _clusterings(self) -> list[tuple[Ints, list[int]]]:
+    def clusterings(self) -> list[tuple[Ints, list[int]]]:
         """(cluster of each cell, group of each cluster): replicates, or blocks of time."""
         if self.replicated:
             return [(self._window, [0] * len(self.windows))]
