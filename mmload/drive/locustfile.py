@@ -101,7 +101,6 @@ def _out() -> Path | None:
     return Path(out) if out else None
 
 
-@events.init.add_listener
 def on_init(environment: Environment, runner: Any, **_: Any) -> None:
     if isinstance(runner, WorkerRunner):
         Worker(environment, runner)
@@ -111,11 +110,13 @@ def on_init(environment: Environment, runner: Any, **_: Any) -> None:
         sys.exit(2)
 
 
-@events.test_start.add_listener
 def on_test_start(environment: Environment, **_: Any) -> None:
     if isinstance(environment.runner, MasterRunner):
         gevent.spawn(conduct, environment, environment.runner)
 
+
+events.init.add_listener(on_init)
+events.test_start.add_listener(on_test_start)
 
 if __name__ == "__main__":
     sys.stdout.write(f"{Path(__file__).resolve()}\n")
