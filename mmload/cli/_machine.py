@@ -218,8 +218,11 @@ def kernel_timestamps() -> Finding:
     return Finding(name, Status.OK, f"SO_TIMESTAMPNS works (read {delay_us:.0f} µs after the byte arrived)")
 
 
-def _stamped_byte() -> tuple[int | None, int]:
-    """The kernel's stamp of a received byte (None if it gave none), and the time of reading; both wall ns."""
+def _stamped_byte(tries: int = 100) -> tuple[int | None, int]:
+    """The kernel's stamp of a received byte (None if it gave none), and the time of reading; both wall ns.
+
+    The kernel turns stamping on in a work queue when the first socket asks: early bytes may come without.
+    """
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
@@ -228,13 +231,15 @@ def _stamped_byte() -> tuple[int | None, int]:
         client.settimeout(2)
         peer, _ = server.accept()
         with peer:
-            peer.sendall(b"x")
-            _, ancillary, _, _ = client.recvmsg(1, 128)
-            now_ns = time.time_ns()
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            return seconds * NS_PER_S + nanoseconds, now_ns
+            for _ in range(tries):
+                peer.sendall(b"x")
+                _, ancillary, _, _ = client.recvmsg(1, 128)
+                now_ns = time.time_ns()
+                for level, kind, data in ancillary:
+                    if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
+                        seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+                        return seconds * NS_PER_S + nanoseconds, now_ns
+                time.sleep(0.01)
     return None, now_ns
 
 

@@ -94,7 +94,7 @@ def test_a_governor_that_saves_power_is_a_warning(tmp_path: Path, name: str, sta
 
 def test_kernel_timestamps_are_really_tried_on_loopback() -> None:
     found = _machine.kernel_timestamps()
-    assert found.status is Status.OK
+    assert found.status is Status.OK, found
     assert "SO_TIMESTAMPNS works" in found.found
 
 
