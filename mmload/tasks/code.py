@@ -154,14 +154,8 @@ def _painted(
     chosen = rng.sample(entries, 1 if small else min(len(entries), rng.randint(1, 3)))
     changes = [_change(rng, e) for e in chosen]
     hide = rng.randrange(len(changes))
-    shown = entries
-    if not answerable:
-        name = changes[hide].label
-        unused = [n for n in (*CHOICES, *FIELDS, *SWITCHES) if n not in {e.label for e in entries}]
-        swap = next(n for n in unused if _role(n) == _role(name))
-        shown = [Entry(e.role, swap, e.value) if e.label == name else e for e in entries]
-        if _role(name) == "combobox":
-            shown = [Entry(e.role, e.label, CHOICES[e.label][0]) if e.label == swap else e for e in shown]
+    gone = "" if answerable else changes[hide].label
+    shown = [e for e in entries if e.label != gone]
     sheet = canvas(want, em, skin)
     screen = window(
         template(state, want),
