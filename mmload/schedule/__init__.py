@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -93,33 +93,45 @@ class Schedule:
         part = slice(int(np.searchsorted(self.due_ns, from_ns)), None)
         return self._part(part)
 
-    def closed_item(self, phase: int, k: int) -> int:
-        """Item of the k-th request of a closed-loop phase (``seq = first_seq + k``), for any k."""
-        stretch, place = divmod(k, _PASSES_AT_ONCE * len(self.suite.strata))
-        return int(_closed_order(self.suite, self.seed, self.media_reuse, phase, stretch)[place])
-
-    def closed_sampled(self, seq: int) -> tuple[float, bool]:
-        """Probability that the answer to a closed-loop request is scored, and whether it is."""
-        plan = next(p for p in reversed(self.phases) if p.first_seq <= seq)
-        item = self.closed_item(plan.number, seq - plan.first_seq)
-        pi = float(self.suite.pi[item])
-        return pi, _chosen(self.seed, plan.number, int(self.suite.strata[item]), seq, pi)
+    def closed(self, phase: int, k: int) -> tuple[int, int, float, bool]:
+        """Sequence number, item, sampling probability and sampled of the k-th request of a closed loop."""
+        plan = self.phases[phase]
+        item = self.closed_item(phase, k)
+        seq = plan.first_seq + k
+        pi = self._pi[item]
+        if 0.0 < pi < 1.0:
+            return seq, item, pi, _chosen(self.seed, phase, int(self.suite.strata[item]), seq, pi)
+        return seq, item, pi, pi >= 1.0
 
     def closed_requests(
         self, phase: int, first: int, step: int, n: int
     ) -> list[tuple[int, int, float, bool]]:
-        """``(seq, item, pi, sampled)`` of the ``n`` requests ``first, first + step...`` of a closed-loop
-        phase: what ``closed_item`` and ``closed_sampled`` say, for senders that cannot wait for each."""
-        first_seq, size = self.phases[phase].first_seq, _PASSES_AT_ONCE * len(self.suite.strata)
-        pi, strata = self.suite.pi, self.suite.strata
-        out: list[tuple[int, int, float, bool]] = []
-        for k in range(first, first + n * step, step):
-            stretch, place = divmod(k, size)
-            item = int(_closed_order(self.suite, self.seed, self.media_reuse, phase, stretch)[place])
-            p = float(pi[item])
-            chosen = p >= 1.0 or (p > 0.0 and _chosen(self.seed, phase, int(strata[item]), first_seq + k, p))
-            out.append((first_seq + k, item, p, chosen))
-        return out
+        """``closed`` of the ``n`` requests ``first, first + step...``, for senders that cannot wait for each."""
+        return [self.closed(phase, k) for k in range(first, first + n * step, step)]
+
+    def closed_item(self, phase: int, k: int) -> int:
+        """Item of the k-th request of a closed-loop phase (``seq = first_seq + k``), for any k."""
+        stretch, place = divmod(k, _PASSES_AT_ONCE * len(self._pi))
+        known = self._stretches.get(phase)
+        if known is None or known[0] != stretch:
+            order = _closed_order(self.suite, self.seed, self.media_reuse, phase, stretch).tolist()
+            known = self._stretches[phase] = (stretch, order)
+        return known[1][place]
+
+    def closed_sampled(self, seq: int) -> tuple[float, bool]:
+        """Probability that the answer to a closed-loop request is scored, and whether it is."""
+        plan = next(p for p in reversed(self.phases) if p.first_seq <= seq)
+        _, _, pi, sampled = self.closed(plan.number, seq - plan.first_seq)
+        return pi, sampled
+
+    @cached_property
+    def _pi(self) -> list[float]:
+        return [float(pi) for pi in self.suite.pi]
+
+    @cached_property
+    def _stretches(self) -> dict[int, tuple[int, list[int]]]:
+        """By phase, the stretch in use and its items: a hot loop asks for one after the other."""
+        return {}
 
     def fingerprint_bytes(self) -> bytes:
         """All that is planned, as bytes: equal for equal plans on every machine.

@@ -206,6 +206,8 @@ def test_a_closed_loop_phase_goes_through_the_suite_without_end() -> None:
     chosen = [whole.closed_sampled(seq) for seq in range(1000)]
     assert [pi for pi, _ in chosen] == pytest.approx([0.4] * 1000)
     assert np.mean([c for _, c in chosen]) == pytest.approx(0.4, abs=0.08)
+    assert [whole.closed(0, k)[2:] for k in range(1000)] == chosen
+    assert whole.closed(1, 7)[:2] == (whole.phases[1].first_seq + 7, whole.closed_item(1, 7))
     second = whole.phases[1].first_seq
     assert [whole.closed_sampled(s) for s in range(second, second + 50)] != chosen[:50]
 
