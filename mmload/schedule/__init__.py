@@ -106,7 +106,7 @@ class Schedule:
     def closed_requests(
         self, phase: int, first: int, step: int, n: int
     ) -> list[tuple[int, int, float, bool]]:
-        """``closed`` of the ``n`` requests ``first, first + step...``, for senders that cannot wait for each."""
+        """``closed`` of the ``n`` requests ``first, first + step...``, for senders in a hurry."""
         return [self.closed(phase, k) for k in range(first, first + n * step, step)]
 
     def closed_item(self, phase: int, k: int) -> int:
