@@ -16,7 +16,7 @@ import numpy as np
 from mmload import corpus, plugins, schedule
 from mmload.corpus.bodies import streams
 from mmload.corpus.plan import plan as plan_items
-from mmload.profile import Profile
+from mmload.profile import Mix, Profile
 from mmload.schedule import Schedule
 from mmload.schedule.estimate import Estimate, Sizes, estimate
 
@@ -58,25 +58,25 @@ def load_shapes(profile: Profile, base_dir: Path) -> list[Shape]:
     return [cast("Callable[..., Shape]", kinds[phase.shape])(phase, base_dir) for phase in profile.phase]
 
 
-def load_tasks(profile: Profile) -> dict[str, Task]:
+def load_tasks(mix: Mix) -> dict[str, Task]:
     """The tasks of the mix by name; those of weight 0 are not in it."""
-    wanted = [name for name, weight in profile.mix.tasks.items() if weight > 0]
+    wanted = [name for name, weight in mix.tasks.items() if weight > 0]
     return {name: cast("Callable[[], Task]", plugins.get("tasks", name))() for name in wanted}
 
 
 def make_plan(profile: Profile, base_dir: Path, answer_s: float) -> Plan:
     """Compile a profile. ``answer_s``: assumed seconds an answer, for what closed loops will send."""
     shapes = load_shapes(profile, base_dir)
-    tasks = load_tasks(profile)
-    suite = cached_suite(profile, tasks)
+    tasks = load_tasks(profile.mix)
+    suite = cached_suite(profile.mix, tasks)
     names, strata, sizes = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
     compiled = schedule.compile(profile, shapes, strata, names)
     return Plan(profile, shapes, compiled, sizes, estimate(profile, compiled, sizes, answer_s), suite)
 
 
-def cached_suite(profile: Profile, tasks: Mapping[str, Task]) -> Suite | None:
-    """The suite of the profile's mix if it is built, else None."""
-    folder = corpus.location(profile.mix, tasks, corpus.default_cache())
+def cached_suite(mix: Mix, tasks: Mapping[str, Task]) -> Suite | None:
+    """The suite of a mix if it is built, else None."""
+    folder = corpus.location(mix, tasks, corpus.default_cache())
     return corpus.load(folder) if (folder / "manifest.json").exists() else None
 
 

@@ -16,8 +16,9 @@ from mmload.model import InputError
 
 if TYPE_CHECKING:
     from mmload.corpus import Suite
+    from mmload.profile import Mix
 
-_profile = click.argument("profile", type=click.Path(path_type=Path))
+_profile = click.argument("profile", type=click.Path(path_type=Path), required=False)
 _sets = click.option("--set", "sets", multiple=True, metavar="KEY.PATH=VALUE", help="Override one key.")
 
 
@@ -38,9 +39,9 @@ def fixtures() -> None:
 )
 @json_option
 def build(
-    profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], processes: int, as_json: bool
+    profile: Path | None, sets: tuple[str, ...], plugins: tuple[Path, ...], processes: int, as_json: bool
 ) -> None:
-    """Draw the suite of PROFILE into the cache, unless it is there."""
+    """Draw the suite of PROFILE (or the default one) into the cache, unless it is there."""
     suite = built(profile, sets, plugins, processes)
     result = describe(suite)
     if as_json:
@@ -60,15 +61,16 @@ def build(
 @_sets
 @plugin_option
 @json_option
-def verify(profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> int:
+def verify(profile: Path | None, sets: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> int:
     """Prove that the suite of PROFILE is the one that its manifest describes. Exits with 2 if it is not."""
     from mmload import corpus
     from mmload.cli._plan import cached_suite, load_tasks
 
-    asked = read_profile(profile, sets=sets, plugins=plugins)
-    suite = cached_suite(asked, load_tasks(asked))
+    mix = _mix(profile, sets, plugins)
+    suite = cached_suite(mix, load_tasks(mix))
     if suite is None:
-        raise InputError(f"the suite of {profile} is not built; run: mmload fixtures build {profile}")
+        command = "mmload fixtures build" + (f" {profile}" if profile else "")
+        raise InputError(f"the suite{f' of {profile}' if profile else ''} is not built; run: {command}")
     problems = corpus.verify(suite)
     if as_json:
         print_json({"suite_id": suite.id, "folder": str(suite.dir), "problems": problems})
@@ -90,7 +92,12 @@ def verify(profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], as_j
 @click.option("--count", type=click.IntRange(1, 500), default=24, show_default=True, help="Items to show.")
 @json_option
 def preview(
-    profile: Path, sets: tuple[str, ...], plugins: tuple[Path, ...], out: Path, count: int, as_json: bool
+    profile: Path | None,
+    sets: tuple[str, ...],
+    plugins: tuple[Path, ...],
+    out: Path,
+    count: int,
+    as_json: bool,
 ) -> None:
     """Write a page with items of the suite of PROFILE: image, prompt, truth, and where the evidence is."""
     from mmload.cli._preview import page
@@ -112,10 +119,21 @@ def built(profile: Path, sets: Sequence[str] = (), plugins: Sequence[Path] = (),
     from mmload import corpus
     from mmload.cli._plan import load_tasks
 
-    asked = read_profile(profile, sets=sets, plugins=plugins)
-    tasks = load_tasks(asked)
+    mix = _mix(profile, sets, plugins)
+    tasks = load_tasks(mix)
     with _progress("drawing") as show:
-        return corpus.build(asked.mix, tasks, corpus.default_cache(), progress=show, processes=processes)
+        return corpus.build(mix, tasks, corpus.default_cache(), progress=show, processes=processes)
+
+
+def _mix(profile: Path | None, sets: Sequence[str], plugins: Sequence[Path]) -> Mix:
+    """The mix of a profile, or the default one."""
+    from mmload.profile import Mix
+
+    if profile is not None:
+        return read_profile(profile, sets=sets, plugins=plugins).mix
+    if sets:
+        raise InputError("--set overrides keys of a profile; give one")
+    return Mix()
 
 
 @contextmanager

@@ -35,6 +35,12 @@ def test_a_suite_that_is_not_built_cannot_be_verified(mmload: Run, small: Path) 
     assert f"run: mmload fixtures build {small}" in ended.err
 
 
+def test_without_a_profile_it_is_the_default_suite(mmload: Run) -> None:
+    ended = mmload("fixtures", "verify")
+    assert (ended.code, ended.err) == (2, "mmload: the suite is not built; run: mmload fixtures build\n")
+    assert "give one" in mmload("fixtures", "verify", "--set", "mix.items=5").err
+
+
 def test_the_preview_is_one_page_without_network(mmload: Run, small: Path, tmp_path: Path) -> None:
     out = tmp_path / "suite.html"
     assert mmload("fixtures", "preview", small, "--out", out, "--count", 4).code == 0
