@@ -114,7 +114,9 @@ def preview(
         click.echo(f"wrote {out}")
 
 
-def built(profile: Path, sets: Sequence[str] = (), plugins: Sequence[Path] = (), processes: int = 0) -> Suite:
+def built(
+    profile: Path | None, sets: Sequence[str] = (), plugins: Sequence[Path] = (), processes: int = 0
+) -> Suite:
     """The suite of a profile from the cache, drawn into it with a progress bar if need be."""
     from mmload import corpus
     from mmload.cli._plan import load_tasks
