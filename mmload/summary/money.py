@@ -18,7 +18,7 @@ from mmload.histogram import Ints
 from mmload.intervals import Estimate, clustered_ratio
 from mmload.price import COMPONENTS, spread, usd
 from mmload.summary.measures import COST_COLUMNS, M
-from mmload.summary.view import View
+from mmload.summary.view import View, rounded
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,9 +70,17 @@ def cost_figures(view: View) -> dict[str, Any]:
             "output": view.sum(M.TOKENS_OUT),
             "cached": view.sum(M.TOKENS_CACHED),
         },
+        "usage_vs_formula_ratio": _usage_vs_formula(view),
         "budget_usd": view.info.profile.cost.budget_usd,
         "price_snapshot": view.info.book.snapshot(),
     }
+
+
+def _usage_vs_formula(view: View) -> float | None:
+    """Input tokens as billed over what the formula of the model says, less 1; of the whole run."""
+    tallies = view.summary.tallies
+    expected = tallies.get("formula_input", 0)
+    return rounded(tallies.get("billed_input", 0) / expected - 1) if expected else None
 
 
 def _named(name: str, found: Estimate | None) -> dict[str, float | None]:

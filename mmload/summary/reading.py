@@ -16,6 +16,7 @@ import numpy as np
 from mmload import journal
 from mmload.histogram import Ints
 from mmload.model import InputError, Item, PhasePlan, Record, Score
+from mmload.profile import Cost
 from mmload.summary.measures import Columns
 from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import Joined, Summary
@@ -97,10 +98,13 @@ class _Register:
 class RunReader:
     """Reads a run folder as it stands; ``poll`` again for what was written since.
 
-    ``load_items`` gets the suite's folder from the run's header, and gives the suite's items.
+    ``load_items`` gets the suite's folder from the run's header, and gives the suite's items. ``cost``
+    replaces the prices that the run was made with.
     """
 
-    def __init__(self, run_dir: Path, load_items: Callable[[Path], Sequence[Item]]) -> None:
+    def __init__(
+        self, run_dir: Path, load_items: Callable[[Path], Sequence[Item]], cost: Cost | None = None
+    ) -> None:
         self.run_dir = run_dir
         self.summary = Summary()
         self.info: RunInfo | None = None
@@ -110,6 +114,7 @@ class RunReader:
         self.last_ns = 0
         """Latest time that any record, row or event speaks of."""
         self._load_items = load_items
+        self._cost = cost
         self._runs = journal.Follower(run_dir / RUN_JOURNAL)
         self._scores = journal.Follower(run_dir / SCORES_JOURNAL)
         self._register: _Register | None = None
@@ -153,7 +158,9 @@ class RunReader:
     def _take(self, kind: str, body: Any) -> None:
         if kind == journal.RUN:
             if self.info is None:
-                self.info = RunInfo.from_header(body, self._load_items(Path(body["suite_dir"])))
+                self.info = RunInfo.from_header(
+                    body, self._load_items(Path(body["suite_dir"])), cost=self._cost
+                )
                 self._register = _Register(self.info.phases)
             return
         if self.info is None or self._register is None:

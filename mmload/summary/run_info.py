@@ -8,14 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from mmload.histogram import Ints
 from mmload.model import NS_PER_MS, NS_PER_S, InputError, Item, PhasePlan
-from mmload.price import PriceBook
-from mmload.profile import Phase, Profile
+from mmload.price import PriceBook, image_tokens
+from mmload.profile import Cost, Phase, Profile
 
 _MAX_BINS: Final = 1800
 _NO_LIMIT: Final = np.int64(2**62)
@@ -54,6 +55,10 @@ class RunInfo:
     slo_us: Ints
     """Objective of each item, due to last byte."""
     slo_ttft_us: Ints
+    formula_tokens: Ints
+    """Input tokens by formula: the prompt's estimate and each image's by its model's rule; -1 if unknown."""
+    input_estimate: tuple[int, ...]
+    """Stands in for usage that never arrived: ``formula_tokens``, or the prompt's alone."""
     slices: tuple[tuple[str, str], ...]
     """(dimension, value) by slice number."""
     slice_of: Ints
@@ -65,9 +70,16 @@ class RunInfo:
 
     @classmethod
     def from_header(
-        cls, header: Mapping[str, Any], items: Sequence[Item], planned_rpm: Sequence[float] | None = None
+        cls,
+        header: Mapping[str, Any],
+        items: Sequence[Item],
+        planned_rpm: Sequence[float] | None = None,
+        cost: Cost | None = None,
     ) -> RunInfo:
-        """``header`` is the body of the RUN frame. Raises ``InputError`` without items or phases."""
+        """``header`` is the body of the RUN frame; ``cost`` replaces the prices that the run was made with.
+
+        Raises ``InputError`` without items or phases.
+        """
         profile = Profile.model_validate(header["profile"])
         phases = tuple(PhasePlan(*p) for p in header["phases"])
         if not items or not phases:
@@ -76,19 +88,25 @@ class RunInfo:
         number = {task: k for k, task in enumerate(tasks)}
         slos = [profile.slo_of(i.task) for i in items]
         slices, slice_of = _slices(items)
+        formula = np.array([_formula_tokens(i, profile.target.model) for i in items], np.int64)
         end_s = phases[-1].end_ns / NS_PER_S
         return cls(
             header=header,
             profile=profile,
             phases=phases,
             items=items,
-            book=PriceBook(profile.cost, profile.target.model),
+            book=PriceBook(cost or profile.cost, profile.target.model, _started(header)),
             tasks=tasks,
             task_weights=_task_weights(profile, header, tasks),
             task_of=np.array([number[i.task] for i in items], np.int64),
             slo_us=np.array([round(s.e2e_ms * 1000) for s in slos], np.int64),
             slo_ttft_us=np.array(
                 [round(s.ttft_ms * 1000) if s.ttft_ms else _NO_LIMIT for s in slos], np.int64
+            ),
+            formula_tokens=formula,
+            input_estimate=tuple(
+                item.prompt_tokens if tokens < 0 else int(tokens)
+                for item, tokens in zip(items, formula.tolist(), strict=True)
             ),
             slices=slices,
             slice_of=slice_of,
@@ -173,6 +191,19 @@ class RunInfo:
                 return len(steps)
         length = (plan.end_ns - plan.start_ns) / NS_PER_S
         return max(1, min(_LEVEL_PARTS, int(length // _LEVEL_S)))
+
+
+def _started(header: Mapping[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(header.get("started_at")))
+    except ValueError:
+        return None
+
+
+def _formula_tokens(item: Item, model: str) -> int:
+    images = [image_tokens(model, image.width, image.height) for image in item.images]
+    known = [n for n in images if n is not None]
+    return item.prompt_tokens + sum(known) if len(known) == len(images) else -1
 
 
 def _task_weights(profile: Profile, header: Mapping[str, Any], tasks: Sequence[str]) -> tuple[float, ...]:

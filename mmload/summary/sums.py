@@ -93,7 +93,7 @@ class Summary:
         if not records:
             return None
         c = Columns(records, info)
-        bills = [info.book.bill(r, info.items[r.item].prompt_tokens) for r in records]
+        bills = [info.book.bill(r, info.input_estimate[r.item]) for r in records]
         self.cells.add(key(c.phase, c.bin, c.task), record_rows(c, bills))
         self._add_flow(c, info)
         self._add_latency(c, info)
@@ -241,10 +241,19 @@ class Summary:
         self.tallies.update({name: n for name, n in counted.items() if n})
         for source, n in Counter(c.raw["usage_source"][i] for i in ok).items():
             self.tallies["usage:" + source] += n
+        self._add_usage(ok, c, info)
         for model, n in Counter(c.raw["model"][i] for i in ok).items():
             if info.book.rate(model) is None:
                 self.tallies["unpriced:" + (model or info.book.default_model)] += n
         self._add_stages(ok, c)
+
+    def _add_usage(self, ok: Sequence[int], c: Columns, info: RunInfo) -> None:
+        """Input tokens as billed and by formula, of answers that tell both."""
+        formula = info.formula_tokens[c.item]
+        told = [i for i in ok if c.raw["usage_source"][i] == "usage" and formula[i] >= 0]
+        if told:
+            self.tallies["billed_input"] += sum(c.raw["tokens_in"][i] or 0 for i in told)
+            self.tallies["formula_input"] += int(formula[told].sum())
 
     def _add_stages(self, ok: Sequence[int], c: Columns) -> None:
         timings = c.raw["server_timing"]

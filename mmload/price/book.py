@@ -8,10 +8,12 @@ is 1,000,000 of them), so that every amount is integer arithmetic, rounded once,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
 from mmload.model import NS_PER_S, ErrorKind, Money, Outcome, Record
+from mmload.price.catalogue import ListPrice, list_price, source
 from mmload.profile import Cost, ModelPrice
 
 MICRO: Final = 1_000_000
@@ -87,26 +89,38 @@ class PriceBook:
 
     ``default_model`` is what the request asked for: it prices requests whose answer names no model.
     A name in the book may be a pattern (``gpt-4o-*``); the exact name wins, then the longest pattern.
+    What the book lacks is looked up in the catalogue of list prices as of ``when``.
     """
 
-    def __init__(self, cost: Cost, default_model: str) -> None:
+    def __init__(self, cost: Cost, default_model: str, when: datetime | None = None) -> None:
         self.cost = cost
         self.default_model = default_model
+        self.when = when
         self._rates = {name: _rate(price) for name, price in cost.models.items()}
         self._found: dict[str, Rate | None] = {}
+        self._listed: dict[str, ListPrice] = {}
         self._validator, self._tool, self._fallback = map(
             micro, (cost.validator_usd, cost.tool_usd, cost.fallback_usd)
         )
         self._review = micro(cost.review_rate * cost.review_s * cost.review_usd_per_hour / _SECONDS_PER_HOUR)
 
     def rate(self, model: str) -> Rate | None:
-        """Rate of a model (of the default one if the name is empty); None if the book has none."""
+        """Rate of a model (of the default one if the name is empty); None if no source has one."""
         name = model or self.default_model
         if name not in self._found:
-            patterns = [p for p in self._rates if fnmatchcase(name, p)]
-            best = name if name in self._rates else max(patterns, key=len, default="")
-            self._found[name] = self._rates.get(best)
+            self._found[name] = self._look_up(name)
         return self._found[name]
+
+    def _look_up(self, name: str) -> Rate | None:
+        patterns = [p for p in self._rates if fnmatchcase(name, p)]
+        best = name if name in self._rates else max(patterns, key=len, default="")
+        if best:
+            return self._rates[best]
+        listed = list_price(name, self.when)
+        if listed is None:
+            return None
+        self._listed[name] = listed
+        return Rate(micro(listed.input), micro(listed.output), micro(listed.cached))
 
     def bill(self, record: Record, prompt_tokens: int) -> Bill:
         """Cost of one planned request. ``prompt_tokens`` stands in for usage that never arrived."""
@@ -151,12 +165,17 @@ class PriceBook:
         return (hour * duration_ns + _HOUR_NS // 2) // _HOUR_NS
 
     def snapshot(self) -> dict[str, Any]:
-        """The prices as used, for the run's figures."""
-        return {
+        """The prices as used, for the run's figures: the profile's own, and those of the catalogue."""
+        found: dict[str, Any] = {
             "source": self.cost.source or None,
             "as_of": self.cost.as_of or None,
             "models": {name: price.model_dump() for name, price in self.cost.models.items()},
+            "catalogue": None,
         }
+        if self._listed:
+            models = {name: price._asdict() for name, price in sorted(self._listed.items())}
+            found["catalogue"] = {"source": source(), "usd_per_mtok": models}
+        return found
 
 
 def _rate(price: ModelPrice) -> Rate:
