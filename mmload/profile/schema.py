@@ -89,6 +89,23 @@ class Sim(_Strict):
     """Seed of jitter, misreadings and planted errors."""
 
 
+class Ocr(_Strict):
+    """How the embedded OCR pipeline behaves (``engine = "ocr"``)."""
+
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads that read; each takes one core in full."""
+    queue_limit: Annotated[int, Field(ge=0)] = 64
+    """Requests that may wait for a thread; beyond it the pipeline sheds."""
+    ladder: bool = True
+    """Shrink pictures so that they can be read within the objective, and stop reading when it is over."""
+    slo_ms: Positive = 8000
+    """The time from arrival in which a request should be answered."""
+    model: str = "ocr-rules"
+    """Name under which it answers; it takes requests for any model."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    """A longer request is refused with 413."""
+
+
 class Target(_Strict):
     """What is driven."""
 
@@ -133,6 +150,8 @@ class Target(_Strict):
     """An answer longer than this ends as ``body_too_large``."""
     sim: Sim = Sim()
     """The embedded practice pipeline."""
+    ocr: Ocr = Ocr()
+    """The embedded OCR pipeline."""
 
 
 class Phase(_Strict):
@@ -246,8 +265,6 @@ class Mix(_Strict):
     order: Literal["run", "phase"] = "run"
     """``run``: no item repeats before the whole suite was sent. ``phase``: every phase begins the suite
     afresh, so that levels answer the same items (media then repeat from phase to phase)."""
-    items_file: str | None = None
-    """Your own items: a JSONL file, relative to the profile."""
 
 
 class Quality(_Strict):
