@@ -148,15 +148,14 @@ class Connection:
                 self._send_all(memoryview(head), _MSG_MORE)
                 self._send_file(body_file, offset, len(body))
             else:
-                total = len(head) + len(body)
+                # One small copy costs less than a gathering sendmsg.
+                whole = head + body
                 try:
-                    sent = self.sock.sendmsg((head, body))
+                    sent = self.sock.send(whole)
                 except BlockingIOError:
                     sent = 0
-                if sent < total:
-                    if sent < len(head):
-                        self._send_all(memoryview(head)[sent:], _MSG_MORE)
-                    self._send_all(body[max(0, sent - len(head)) :], 0)
+                if sent < len(whole):
+                    self._send_all(memoryview(whole)[sent:], 0)
         except OSError as e:
             attempt = self.attempt
             if attempt is None or not (attempt.complete or attempt.failure):

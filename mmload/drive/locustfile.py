@@ -115,8 +115,8 @@ def on_test_start(environment: Environment, **_: Any) -> None:
         gevent.spawn(conduct, environment, environment.runner)
 
 
-events.init.add_listener(on_init)
-events.test_start.add_listener(on_test_start)
+events.init.add_listener(on_init)  # type: ignore[no-untyped-call] # Locust's own
+events.test_start.add_listener(on_test_start)  # type: ignore[no-untyped-call] # Locust's own
 
 if __name__ == "__main__":
     sys.stdout.write(f"{Path(__file__).resolve()}\n")

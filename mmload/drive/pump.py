@@ -30,7 +30,10 @@ from mmload.drive.timerfd import TimerFd
 from mmload.model import NS_PER_MS, NS_PER_S, Arrival, ErrorKind, Outcome, PhasePlan, Record
 from mmload.schedule import Schedule
 
-_CHUNK: Final = 4096
+_CHUNK: Final = 128
+"""Arrivals made ready together: 0.1 ms of work, which is the most that the send may be late by it."""
+_CLOSED_CHUNK: Final = 256
+"""Requests of a closed-loop phase that are prepared together."""
 _BURST: Final = 64
 """Arrivals handed out in one callback before received bytes get their turn."""
 _SWEEP_S: Final = 0.05
@@ -127,6 +130,9 @@ class Traffic:
         self._closed_phases = [p for p in schedule.phases if not p.open_loop]
         self._closed: PhasePlan | None = None
         self._closed_active = 0
+        self._closed_lanes = 0
+        """Lanes that the shape allows, as of the last look."""
+        self._closed_ready: list[tuple[int, int, float, bool]] = []
         self._closed_sent: dict[int, int] = {}
         self._idle: list[Any] = []
         self._backlog: deque[Arrival] = deque()
@@ -219,25 +225,33 @@ class Traffic:
         if phase is None:
             return None
         now = time.monotonic_ns() - self.t0_ns
-        if now >= phase.end_ns or self._closed_active >= self._allowed(phase, now):
+        if now >= phase.end_ns or self._closed_active >= self._closed_lanes:
             return None
-        k = self._closed_sent.get(phase.number, 0)
-        self._closed_sent[phase.number] = k + 1
         self._closed_active += 1
-        k = k * self.count + self.index
-        seq = phase.first_seq + k
-        pi, sampled = self.schedule.closed_sampled(seq)
-        return Arrival(seq, now, phase.number, self.schedule.closed_item(phase.number, k), pi, sampled)
+        if not self._closed_ready:
+            self._prepare_closed(phase)
+        seq, item, pi, sampled = self._closed_ready.pop()
+        return Arrival(seq, now, phase.number, item, pi, sampled)
+
+    def _prepare_closed(self, phase: PhasePlan) -> None:
+        done = self._closed_sent.get(phase.number, 0)
+        self._closed_sent[phase.number] = done + _CLOSED_CHUNK
+        first = done * self.count + self.index
+        self._closed_ready = self.schedule.closed_requests(phase.number, first, self.count, _CLOSED_CHUNK)
+        self._closed_ready.reverse()
 
     def _tend_closed(self, now: int) -> int:
         """Open and close closed-loop phases, wake lanes that the shape allows; when to look again."""
         look = _NEVER
-        self._closed = None
+        before, self._closed = self._closed, None
         for phase in self._closed_phases:
             if now < phase.start_ns:
                 look = min(look, phase.start_ns)
             elif now < phase.end_ns:
                 self._closed = phase
+                if phase is not before:
+                    self._closed_ready = []
+                self._closed_lanes = self._allowed(phase, now)
                 look = min(look, now + _TICK_NS, phase.end_ns)
         while self._closed and self._idle:
             arrival = self._closed_arrival()

@@ -14,14 +14,6 @@ _ABSTIME: Final = 1
 _NS: Final = 1_000_000_000
 
 
-class _Timespec(ctypes.Structure):
-    _fields_ = (("sec", ctypes.c_long), ("nsec", ctypes.c_long))
-
-
-class _Itimerspec(ctypes.Structure):
-    _fields_ = (("interval", _Timespec), ("value", _Timespec))
-
-
 class TimerFd:
     """Fires once at an instant of the monotonic clock. Raises ``OSError`` where there is none."""
 
@@ -35,13 +27,13 @@ class TimerFd:
         if self.fd < 0:
             errno = ctypes.get_errno()
             raise OSError(errno, os.strerror(errno))
-        self._spec = _Itimerspec()
+        # struct itimerspec: seconds and nanoseconds of the interval, then of the instant
+        self._spec = (ctypes.c_long * 4)()
         self._address = ctypes.addressof(self._spec)
 
     def arm(self, at_ns: int) -> None:
-        """Fire at ``at_ns`` (monotonic); at once if that has passed. Takes an expiry that nobody has read."""
-        value = self._spec.value
-        value.sec, value.nsec = divmod(max(at_ns, 1), _NS)
+        """Fire at ``at_ns`` (monotonic); at once if that has passed. An expiry not yet seen is forgotten."""
+        self._spec[2], self._spec[3] = divmod(at_ns, _NS) if at_ns > 0 else (0, 1)
         self._settime(self.fd, _ABSTIME, self._address, None)
 
     def close(self) -> None:

@@ -32,7 +32,8 @@ from mmload.report.prometheus import Metrics, RunLabels, serve_metrics
 
 _TICK_S: Final = 0.5
 _SCORER_S: Final = 300.0
-_KILLED_S: Final = 30.0
+_KILLED_S: Final = 5.0
+"""Without a last frame the scorer waits for more; it has scored what there is by then."""
 
 
 @dataclass
