@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 _EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
 _ASCII: Final = "    ....#"
+_SHADE: Final = "░"
 _LABEL_WIDTH: Final = 8
 
 
@@ -26,17 +27,18 @@ def chart(
     stretches: Sequence[Stretch],
     unit: str,
     *,
-    width: int,
     height: int,
     unicode: bool,
+    above: Sequence[float] = (),
 ) -> list[str]:
     """Bars of one value a column over the whole time, the scale at the left, phases below.
 
-    ``values``: one a column; ``width``: columns of the terminal; ``height``: rows of the bars.
+    ``height``: rows of the bars. ``above``: second values, shaded where they rise above the bars.
     """
-    top = _round_up(max(values, default=0.0))
-    rows = [_row(values, top, row, height, unicode) for row in reversed(range(height))]
-    labels = {0: f"{top:,.0f}", height // 2: f"{top * (height - height // 2) / height:,.0f}", height - 1: ""}
+    above = above or values
+    top = _round_up(max([*values, *above], default=0.0))
+    rows = [_row(values, above, top, row, height, unicode) for row in reversed(range(height))]
+    labels = {0: f"{top:,.0f}", height // 2: f"{top * (height - height // 2) / height:,.0f}"}
     lines = [f"{labels.get(n, ''):>{_LABEL_WIDTH}} {_bar(unicode)}{row}" for n, row in enumerate(rows)]
     end_s = max((s.end_s for s in stretches), default=0.0)
     return [f"{unit:>{_LABEL_WIDTH}}", *lines, *_axis(stretches, end_s, len(values), unicode)]
@@ -51,10 +53,21 @@ def _bar(unicode: bool) -> str:
     return "┤" if unicode else "|"
 
 
-def _row(values: Sequence[float], top: float, row: int, height: int, unicode: bool) -> str:
-    cells = _EIGHTHS if unicode else _ASCII
-    eighths = (round(8 * height * value / top) if top else 0 for value in values)
-    return "".join(cells[min(8, max(0, e - 8 * row))] for e in eighths)
+def _row(
+    values: Sequence[float], above: Sequence[float], top: float, row: int, height: int, unicode: bool
+) -> str:
+    scale = height / top
+    return "".join(
+        _cell(v * scale - row, a * scale - row, unicode) for v, a in zip(values, above, strict=True)
+    )
+
+
+def _cell(value: float, above: float, unicode: bool) -> str:
+    """One character of a bar that fills it by ``value`` (1 is full) and is shaded up to ``above``."""
+    eighths = min(8, max(0, round(8 * value)))
+    if eighths == 0 and above >= 0.5:
+        return _SHADE if unicode else ":"
+    return (_EIGHTHS if unicode else _ASCII)[eighths]
 
 
 def _round_up(value: float) -> float:

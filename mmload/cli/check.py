@@ -8,7 +8,7 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -101,13 +101,36 @@ def _peak_rps(plan: Plan) -> float:
     return float(np.bincount(plan.schedule.due_ns // 10**9).max())
 
 
-def _binned(plan: Plan, bins: int) -> tuple[list[float], list[float]]:
-    """Middle of each bin in seconds, and planned requests per minute in it, from the very arrivals."""
+class Binned(NamedTuple):
+    """The time of the run in equal bins: one entry each."""
+
+    t_s: list[float]
+    """Middle of the bin."""
+    planned_rpm: list[float]
+    """What the shapes ask for."""
+    arrivals_rpm: list[float]
+    """What the seed made of it: the very arrivals that would be sent."""
+    users: list[float]
+    """Of closed-loop phases."""
+
+
+def _binned(plan: Plan, bins: int) -> Binned:
     import numpy as np
 
     end_s = plan.estimate.duration_s
     counts, edges = np.histogram(plan.schedule.due_ns / 1e9, bins=bins, range=(0, end_s))
-    return ((edges[:-1] + edges[1:]) / 2).tolist(), (counts * 60 * bins / end_s).tolist()
+    times = ((edges[:-1] + edges[1:]) / 2).tolist()
+    cumulated = np.array([_expected(plan, t) for t in edges.tolist()])
+    per_minute = 60 * bins / end_s
+    planned, arrivals = np.diff(cumulated) * per_minute, counts * per_minute
+    return Binned(times, planned.tolist(), arrivals.tolist(), _users(plan, times))
+
+
+def _expected(plan: Plan, t_s: float) -> float:
+    """Open-loop arrivals expected in [0, t] of the run."""
+    shapes = dict(zip([p.name for p in plan.profile.phase], plan.shapes, strict=True))
+    done = [p for p in plan.estimate.phases if p.open_loop and p.start_s <= t_s]
+    return sum(shapes[p.group].expected(min(t_s - p.start_s, p.duration_s)) for p in done)
 
 
 def _users(plan: Plan, times: list[float]) -> list[float]:
@@ -123,7 +146,7 @@ def _users(plan: Plan, times: list[float]) -> list[float]:
 def _result(plan: Plan, gates: list[Certainty], warnings: list[str]) -> dict[str, Any]:
     amount = plan.estimate
     bins = max(1, min(600, round(amount.duration_s)))
-    times, rpm = _binned(plan, bins)
+    binned = _binned(plan, bins)
     return {
         "profile": plan.profile.name,
         "seed": plan.profile.seed,
@@ -142,7 +165,7 @@ def _result(plan: Plan, gates: list[Certainty], warnings: list[str]) -> dict[str
         "repeated_media_ratio": amount.repeated_media,
         "suite": str(plan.suite.dir) if plan.suite else None,
         "phases": [asdict(phase) for phase in amount.phases],
-        "curve": {"t_s": times, "planned_rpm": rpm, "users": _users(plan, times)},
+        "curve": binned._asdict(),
         "gates": [asdict(gate) for gate in gates],
         "warnings": warnings,
     }
@@ -188,14 +211,17 @@ def _drawing(plan: Plan) -> list[str]:
     shown = columns(width)
     # Bins of less than a second would draw the noise of single arrivals.
     bins = max(1, min(shown, int(plan.estimate.duration_s)))
-    times, rpm = ([values[k * bins // shown] for k in range(shown)] for values in _binned(plan, bins))
+    binned = _binned(plan, bins)
+    planned, arrivals, users = (
+        [values[k * bins // shown] for k in range(shown)]
+        for values in (binned.planned_rpm, binned.arrivals_rpm, binned.users)
+    )
     stretches = [Stretch(p.name, p.start_s, p.start_s + p.duration_s) for p in plan.estimate.phases]
     lines: list[str] = []
     if any(phase.open_loop for phase in plan.estimate.phases):
-        lines += chart(rpm, stretches, "rpm", width=width, height=8, unicode=unicode)
+        lines += chart(planned, stretches, "rpm", height=8, unicode=unicode, above=arrivals)
     if not all(phase.open_loop for phase in plan.estimate.phases):
-        users = _users(plan, times)
-        lines += chart(users, stretches, "users", width=width, height=4, unicode=unicode)
+        lines += chart(users, stretches, "users", height=4, unicode=unicode)
     return lines
 
 

@@ -40,7 +40,8 @@ def test_json_is_the_only_thing_on_stdout_and_adds_up(mmload: Run, small: Path) 
     assert result["requests"] == sum(p["requests"] for p in result["phases"])
     assert result["bytes"] == sum(p["bytes"] for p in result["phases"])
     curve = result["curve"]
-    assert sum(curve["planned_rpm"]) / 60 * result["duration_s"] / len(curve["t_s"]) == pytest.approx(
+    assert max(curve["planned_rpm"]) == pytest.approx(1200)
+    assert sum(curve["arrivals_rpm"]) / 60 * result["duration_s"] / len(curve["t_s"]) == pytest.approx(
         result["requests"]
     )
     tokens = result["tokens_in"] + result["tokens_out"]
@@ -140,14 +141,13 @@ def test_a_shape_of_my_own_is_planned_and_drawn(mmload: Run, small: Path, tmp_pa
     assert result["requests"] == pytest.approx(200, abs=60)
 
 
-def test_the_chart_shows_the_scale_and_the_phases() -> None:
-    lines = chart(
-        [0, 50, 100, 100], [Stretch("a", 0, 2), Stretch("b", 2, 4)], "rpm", width=20, height=2, unicode=True
-    )
+def test_the_chart_shows_the_scale_the_phases_and_what_rises_above_the_plan() -> None:
+    stretches = [Stretch("a", 0, 2), Stretch("b", 2, 4)]
+    lines = chart([0, 50, 100, 100], stretches, "rpm", height=2, unicode=True, above=[0, 100, 50, 100])
     assert lines == [
         "     rpm",
-        "     100 ┤  ██",
-        "         ┤ ███",
+        "     100 ┤ ░██",
+        "      50 ┤ ███",
         "         └┬─┬─",
         "          a b",
         "          0 2 4 s",
@@ -155,9 +155,9 @@ def test_the_chart_shows_the_scale_and_the_phases() -> None:
 
 
 def test_the_chart_needs_no_unicode() -> None:
-    lines = chart([1, 2], [Stretch("a", 0, 2)], "rpm", width=20, height=2, unicode=False)
+    lines = chart([1, 2], [Stretch("a", 0, 2)], "rpm", height=2, unicode=False, above=[2, 2])
     assert all(line.isascii() for line in lines)
-    assert "#" in lines[1]
+    assert lines[1].endswith("|:#")
 
 
 @pytest.mark.parametrize(
