@@ -36,7 +36,7 @@ class Bodies:
 
 
 def streams(item_id: str, share: float) -> bool:
-    """Whether an item is streamed: a fixed draw from its id, so a larger share keeps the smaller one's items."""
+    """Whether an item is streamed: a fixed draw from its id, so a larger share keeps all of a smaller one."""
     draw = hashlib.blake2b(item_id.encode(), digest_size=8, person=b"stream").digest()
     return int.from_bytes(draw, "big") < share * 2**64
 

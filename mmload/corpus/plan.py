@@ -65,7 +65,7 @@ def _hash(*parts: object) -> int:
 
 
 def shares(weights: Mapping[str, float], n: int) -> dict[str, int]:
-    """``n`` dealt out in proportion to the weights by largest remainder. Raises ``InputError`` on zero weights."""
+    """``n`` dealt out by largest remainder. Raises ``InputError`` where the weights add up to zero."""
     total = sum(weights.values())
     if total <= 0:
         raise InputError(f"weights add up to zero: {dict(weights)}")
@@ -186,10 +186,24 @@ def _slot(
     kind, quality = parse_format(base.format)
     key = (mix.suite_seed, GENERATION, task, base.number)
     return Slot(
-        index, f"{_hash(*key, variant, severity, answerable):016x}", task, _hash(*key), base.size, size.width,
-        size.height, kind, quality, _whole(base.prompt, "prompt_tokens", 16, 200_000),
-        _whole(base.images, "images_per_request", 1, 16), base.lang, base.style, variant, severity, answerable, twin,
-    )  # fmt: skip
+        index,
+        f"{_hash(*key, variant, severity, answerable):016x}",
+        task,
+        _hash(*key),
+        base.size,
+        size.width,
+        size.height,
+        kind,
+        quality,
+        _whole(base.prompt, "prompt_tokens", 16, 200_000),
+        _whole(base.images, "images_per_request", 1, 16),
+        base.lang,
+        base.style,
+        variant,
+        severity,
+        answerable,
+        twin,
+    )
 
 
 def _whole(text: str, key: str, low: int, high: int) -> int:

@@ -19,26 +19,50 @@ _MAX_CODE: Final = 20_000
 _MAX_STEPS: Final = 500
 _ALLOWED_IMPORTS: Final = frozenset({"playwright", "re", "time", "pytest", "typing", "__future__"})
 _FIND: Final = {
-    "locator": {"has_text"}, "get_by_role": {"name", "exact"}, "get_by_text": {"exact"}, "get_by_label": {"exact"},
-    "get_by_placeholder": {"exact"}, "get_by_test_id": set[str](),
-}  # fmt: skip
+    "locator": {"has_text"},
+    "get_by_role": {"name", "exact"},
+    "get_by_text": {"exact"},
+    "get_by_label": {"exact"},
+    "get_by_placeholder": {"exact"},
+    "get_by_test_id": set[str](),
+}
 _ACT: Final = {
-    "click": {"timeout", "force"}, "fill": {"timeout"}, "type": {"delay", "timeout"}, "press": {"timeout"},
-    "check": {"timeout"}, "uncheck": {"timeout"}, "set_checked": {"timeout"},
-    "select_option": {"label", "value", "index", "timeout"}, "hover": {"timeout"}, "focus": {"timeout"},
+    "click": {"timeout", "force"},
+    "fill": {"timeout"},
+    "type": {"delay", "timeout"},
+    "press": {"timeout"},
+    "check": {"timeout"},
+    "uncheck": {"timeout"},
+    "set_checked": {"timeout"},
+    "select_option": {"label", "value", "index", "timeout"},
+    "hover": {"timeout"},
+    "focus": {"timeout"},
     "wait_for": {"state", "timeout"},
-}  # fmt: skip
+}
 _READ: Final = frozenset(
     {"text_content", "inner_text", "input_value", "is_visible", "is_checked", "is_enabled", "count"}
 )
 _PAGE_ONLY: Final = {
-    "goto": {"timeout", "wait_until"}, "wait_for_selector": {"state", "timeout"},
-    "wait_for_load_state": {"timeout"}, "wait_for_timeout": set[str](), "close": set[str](),
-}  # fmt: skip
+    "goto": {"timeout", "wait_until"},
+    "wait_for_selector": {"state", "timeout"},
+    "wait_for_load_state": {"timeout"},
+    "wait_for_timeout": set[str](),
+    "close": set[str](),
+}
 _EXPECT: Final = frozenset(
-    {"to_have_text", "to_be_visible", "to_have_value", "to_be_checked", "to_be_enabled", "not_to_be_checked",
-     "to_contain_text", "to_be_disabled", "to_be_hidden", "not_to_be_visible"}
-)  # fmt: skip
+    {
+        "to_have_text",
+        "to_be_visible",
+        "to_have_value",
+        "to_be_checked",
+        "to_be_enabled",
+        "not_to_be_checked",
+        "to_contain_text",
+        "to_be_disabled",
+        "to_be_hidden",
+        "not_to_be_visible",
+    }
+)
 
 
 @dataclass(slots=True)

@@ -10,16 +10,32 @@ import re
 from typing import Final
 
 _CALLS: Final = {
-    "eval": "eval", "exec": "eval", "compile": "eval", "__import__": "eval",
-    "os.system": "shell", "os.popen": "shell", "subprocess.getoutput": "shell", "os.remove": "delete",
-    "os.unlink": "delete", "os.rmdir": "delete", "shutil.rmtree": "delete",
-    "pickle.load": "unpickle", "pickle.loads": "unpickle", "yaml.load": "unpickle", "marshal.loads": "unpickle",
-}  # fmt: skip
+    "eval": "eval",
+    "exec": "eval",
+    "compile": "eval",
+    "__import__": "eval",
+    "os.system": "shell",
+    "os.popen": "shell",
+    "subprocess.getoutput": "shell",
+    "os.remove": "delete",
+    "os.unlink": "delete",
+    "os.rmdir": "delete",
+    "shutil.rmtree": "delete",
+    "pickle.load": "unpickle",
+    "pickle.loads": "unpickle",
+    "yaml.load": "unpickle",
+    "marshal.loads": "unpickle",
+}
 _STRINGS: Final = (
     (re.compile(r"\brm\s+-[a-z]*r[a-z]*f|\brm\s+-[a-z]*f[a-z]*r", re.I), "delete"),
     (re.compile(r"\b(?:curl|wget)\b[^\n|]*\|\s*(?:ba|z|da)?sh\b", re.I), "shell"),
-    (re.compile(r"AKIA[0-9A-Z]{16}|\bsk-[A-Za-z0-9_-]{20,}|\bghp_[A-Za-z0-9]{36}|-----BEGIN [A-Z ]*PRIVATE KEY"), "hard_coded_secret"),
-)  # fmt: skip
+    (
+        re.compile(
+            r"AKIA[0-9A-Z]{16}|\bsk-[A-Za-z0-9_-]{20,}|\bghp_[A-Za-z0-9]{36}|-----BEGIN [A-Z ]*PRIVATE KEY"
+        ),
+        "hard_coded_secret",
+    ),
+)
 _SQL: Final = re.compile(
     r"\b(?:select\b.+\bfrom|insert\s+into|update\b.+\bset|delete\s+from|drop\s+table)\b", re.I | re.S
 )

@@ -40,9 +40,13 @@ SHAPE: Final = (
 )
 _ENVELOPE: Final = Envelope(schema_of(ANSWER))
 _MEASURES: Final = (
-    ("Revenue", "kEUR", 40, 900), ("Tickets", "tickets", 30, 400), ("Orders", "orders", 50, 950),
-    ("Energy use", "kWh", 100, 900), ("Response time", "ms", 60, 800), ("Visitors", "visitors", 100, 980),
-)  # fmt: skip
+    ("Revenue", "kEUR", 40, 900),
+    ("Tickets", "tickets", 30, 400),
+    ("Orders", "orders", 50, 950),
+    ("Energy use", "kWh", 100, 900),
+    ("Response time", "ms", 60, 800),
+    ("Visitors", "visitors", 100, 980),
+)
 _WORST_READ: Final = 2.0
 """Pixels that 5% of a value must span where values are not printed: less could not be read."""
 _BAIT: Final = ("Overseas", "Orion", "Smr", "Cocoa")
@@ -102,7 +106,7 @@ def _chosen(rng: random.Random, want: Want, nonce: str) -> tuple[int, Theme, Dat
 
 
 def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """Relaxed accuracy (5%) for read values; labels and counts exact; the category and series named must be right."""
+    """Relaxed accuracy (5%) for read values, labels exact; the category and series named must be right."""
     truth, facts = item.truth["answer"], item.truth
     if facts["ask"] == "value":
         right = relaxed(answer["value"], truth["value"]) and not isinstance(answer["value"], bool)
@@ -207,7 +211,7 @@ def _answer(data: Data, kind: str, s: int, k: int) -> dict[str, Any]:
 
 
 def _blind(rng: random.Random, data: Data, kind: str, s: int, k: int) -> Data:
-    """The chart, drawn so that the question cannot be answered: the legend, the labels or the category is gone."""
+    """The chart, drawn so that it cannot answer: the legend, the labels or the category is gone."""
     if len(data.series) > 1 and rng.random() < 0.5:
         return replace(data, hide_legend=True)
     if kind != "value":

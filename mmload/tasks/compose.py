@@ -132,7 +132,8 @@ def _prompt(rng: random.Random, want: Want, scene: Scene, subject: Subject) -> s
     question = scene.question
     if want.variant == "typos":
         paragraphs = [misspell(aside, p, want.severity) for p in paragraphs]
-        question = misspell(aside, question, want.severity)
+        whole = [e["phrase"] for e in subject.evidence if e.get("phrase")]
+        question = misspell(aside, question, want.severity, whole)
     if want.variant == "truncated_log_evidence":
         notes = _cut_notes(notes, subject, want.severity)
     for note in notes:

@@ -1,4 +1,4 @@
-"""Cross-modal conflict: image, text and code state one value, perhaps not the same, in a stated order of trust."""
+"""Cross-modal conflict: image, text and code each state a value; which to trust is said."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ ANSWER: Final[dict[str, Any]] = {
     "additionalProperties": False,
 }
 SHAPE: Final = (
-    '{"field":"total|date|invoice_id","value":value of the most trusted source, "trusted_source":"image|text|code"};'
-    " status conflict if any source states another value, else answered; amounts as 1234.50, dates as YYYY-MM-DD."
+    '{"field":"total|date|invoice_id","value":value of the most trusted source,'
+    '"trusted_source":"image|text|code"};'
+    " status conflict if any source states another value, else answered;"
+    " amounts as 1234.50, dates as YYYY-MM-DD."
 )
 _ENVELOPE: Final = Envelope(schema_of(ANSWER))
 _CONSISTENT: Final = 0.25
@@ -148,8 +150,14 @@ def _misread(
         agreed = {v for s, v in stated.items() if s != source}
         flagged = "answered" if len(agreed) == 1 else "conflict"
         following = next(s for s in order[1:])
-        return [{"status": flagged if flagged == "answered" and answer["value"] != stated[source] else "answered",
-                 "answer": {**answer, "value": second, "trusted_source": following}}]  # fmt: skip
+        return [
+            {
+                "status": flagged
+                if flagged == "answered" and answer["value"] != stated[source]
+                else "answered",
+                "answer": {**answer, "value": second, "trusted_source": following},
+            }
+        ]
     value = next((stated[s] for s in order[1:] if stated[s] != answer["value"]), second)
     return [{"status": "answered", "answer": {**answer, "value": value, "trusted_source": order[1]}}]
 

@@ -67,30 +67,50 @@ _PROSE: Final[dict[str, tuple[str, ...]]] = {
 _CODE: Final = (
     'def {f}_{v}(record: dict, limit: int = {m}) -> list:\n    """Collect what {s} still has to send."""\n'
     '    pending = [r for r in record["{v}"] if r.state != "sent"]\n    return sorted(pending)[:limit]\n',
-    'class {P}{F}Client:\n    base = "https://{s}.example.com/v{w}"\n\n    def {f}(self, key: str) -> bytes:\n'
-    '        reply = self.session.get(f"{{self.base}}/{v}/{{key}}", timeout={m})\n        reply.raise_for_status()\n'
+    'class {P}{F}Client:\n    base = "https://{s}.example.com/v{w}"\n\n'
+    "    def {f}(self, key: str) -> bytes:\n"
+    '        reply = self.session.get(f"{{self.base}}/{v}/{{key}}", timeout={m})\n'
+    "        reply.raise_for_status()\n"
     "        return reply.content\n",
     'for {v} in {f}_batch(size={m}):\n    if {v}.age_days > {n}:\n        archive({v}, to="{c}")\n    else:\n'
     '        log.debug("kept %s", {v}.key)\n',
-    "SELECT {v}_id, updated_at FROM {f}_{v}\n WHERE site = '{c}' AND retries < {w}\n ORDER BY updated_at LIMIT {m};\n",
+    "SELECT {v}_id, updated_at FROM {f}_{v}\n WHERE site = '{c}' AND retries < {w}\n"
+    " ORDER BY updated_at LIMIT {m};\n",
 )
 _NAMES: Final = ("batch", "entry", "bundle", "ticket", "shard", "packet", "folder", "cursor")
 _VERBS: Final = ("collect", "merge", "resolve", "flush", "export", "hydrate", "reindex", "compact")
 _LEVELS: Final = ("DEBUG", "INFO", "INFO", "INFO", "WARN")
 _EVENTS: Final = (
-    "cache refreshed in {m} ms", "worker {w} took batch {k}", "slow reply from peer, {k} ms", "lease renewed for {v}",
-    "queue depth {m}", "rotated segment {k}", "retry {w} of 5 for {v}", "health probe passed",
-)  # fmt: skip
+    "cache refreshed in {m} ms",
+    "worker {w} took batch {k}",
+    "slow reply from peer, {k} ms",
+    "lease renewed for {v}",
+    "queue depth {m}",
+    "rotated segment {k}",
+    "retry {w} of 5 for {v}",
+    "health probe passed",
+)
 
 
 def _slots(rng: random.Random) -> dict[str, object]:
     verb = rng.choice(_VERBS)
     return {
-        "a": f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}", "b": rng.choice(GIVEN), "c": rng.choice(CITIES),
-        "p": rng.choice(PRODUCTS), "P": rng.choice(PRODUCTS), "g": rng.choice(GOODS).lower(), "s": rng.choice(SERVICES),
-        "v": rng.choice(_NAMES), "f": verb, "F": verb.title(), "n": rng.randint(2, 19), "m": rng.randint(3, 96),
-        "w": rng.randint(1, 9), "k": rng.randint(1000, 9999), "day": f"{rng.randint(1, 28)}.{rng.randint(1, 12)}.",
-    }  # fmt: skip
+        "a": f"{rng.choice(GIVEN)} {rng.choice(FAMILY)}",
+        "b": rng.choice(GIVEN),
+        "c": rng.choice(CITIES),
+        "p": rng.choice(PRODUCTS),
+        "P": rng.choice(PRODUCTS),
+        "g": rng.choice(GOODS).lower(),
+        "s": rng.choice(SERVICES),
+        "v": rng.choice(_NAMES),
+        "f": verb,
+        "F": verb.title(),
+        "n": rng.randint(2, 19),
+        "m": rng.randint(3, 96),
+        "w": rng.randint(1, 9),
+        "k": rng.randint(1000, 9999),
+        "day": f"{rng.randint(1, 28)}.{rng.randint(1, 12)}.",
+    }
 
 
 def _paragraph(rng: random.Random, lang: str) -> str:
@@ -104,9 +124,14 @@ def _snippet(rng: random.Random, lang: str) -> str:
 def _payload(rng: random.Random, lang: str) -> str:
     s = _slots(rng)
     body = {
-        "id": s["k"], "service": s["s"], "site": s["c"], "owner": {"name": s["a"], "team": s["p"]},
-        "counters": {str(s["v"]): s["m"], "retries": s["w"]}, "tags": [s["f"], s["g"]], "archived": rng.random() < 0.5,
-    }  # fmt: skip
+        "id": s["k"],
+        "service": s["s"],
+        "site": s["c"],
+        "owner": {"name": s["a"], "team": s["p"]},
+        "counters": {str(s["v"]): s["m"], "retries": s["w"]},
+        "tags": [s["f"], s["g"]],
+        "archived": rng.random() < 0.5,
+    }
     return json.dumps(body, ensure_ascii=False, indent=rng.choice((None, 2))) + "\n"
 
 

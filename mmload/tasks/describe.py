@@ -1,8 +1,7 @@
-"""Scene description: a control panel of typed devices; what is listed must be there, and what is there listed."""
+"""Scene description: a control panel of devices; what is listed must be there, what is there listed."""
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from mmload.score.scene import judge_scene
 from mmload.tasks import Drawn, Want
 from mmload.tasks.canvas import THEMES, Box, Canvas, Colour, Text, blend
 from mmload.tasks.compose import Scene, among, compose, seen
+from mmload.tasks.devices import DEVICES, disc, padlock
 from mmload.tasks.look import canvas, choose_em, template, theme
 from mmload.tasks.prompts import digest, fill, prompt
 
@@ -43,9 +43,13 @@ VERBS: Final = {
     "valve": "turn",
 }
 COLOURS: Final[dict[str, Colour]] = {
-    "red": (200, 40, 44), "green": (36, 140, 70), "blue": (40, 96, 190), "yellow": (226, 176, 20),
-    "purple": (124, 66, 170), "orange": (226, 116, 24),
-}  # fmt: skip
+    "red": (200, 40, 44),
+    "green": (36, 140, 70),
+    "blue": (40, 96, 190),
+    "yellow": (226, 176, 20),
+    "purple": (124, 66, 170),
+    "orange": (226, 116, 24),
+}
 RELATIONS: Final = ("left_of", "right_of", "above", "below")
 _ATTRS = {
     "type": "object",
@@ -94,8 +98,9 @@ ANSWER: Final[dict[str, Any]] = {
 }
 SHAPE: Final = (
     '{"objects":[{"label","attrs":{"color","state"}}],"relations":[[label,"left_of|right_of|above|below",label]],'
-    '"actions":[{"verb":"toggle|turn|press|slide","target":label}],"probes":{label:"yes|no"}}. Labels: lamp switch'
-    " gauge knob button slider display socket fan key valve bell. Colors: red green blue yellow purple orange. State:"
+    '"actions":[{"verb":"toggle|turn|press|slide","target":label}],"probes":{label:"yes|no"}}. Labels: lamp'
+    " switch gauge knob button slider display socket fan key valve bell."
+    " Colors: red green blue yellow purple orange. State:"
     " bright, up or right is on, dark, down or left is off, with a padlock it is locked and takes no action."
     " Relations hold between rows and columns of the panel; probes say whether a device is there."
 )
@@ -255,7 +260,7 @@ def _paint(
     c.rect(plate, metal, blend(metal, (0, 0, 0), 0.4), radius=0.5 * em)
     for x in (plate.x0 + 0.6 * em, plate.x1 - 0.6 * em):
         for y in (plate.y0 + 0.6 * em, plate.y1 - 0.6 * em):
-            _disc(c, x, y, 0.22 * em, blend(metal, (0, 0, 0), 0.5))
+            disc(c, x, y, 0.22 * em, blend(metal, (0, 0, 0), 0.5))
     if closed:
         _shutter(c, plate.grown(-0.9 * em), metal)
         return places
@@ -264,9 +269,9 @@ def _paint(
     for d in devices:
         x, y = plate.x0 + (d.column + 0.5) * cell_w, plate.y0 + (d.row + 0.5) * cell_h
         box = Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-        _DRAW[d.label](c, box, COLOURS[d.colour], d.state)
+        DEVICES[d.label](c, box, COLOURS[d.colour], d.state)
         if d.state == "locked":
-            _padlock(c, box)
+            padlock(c, box)
         places[d.label] = Text(d.label, box, round(side / 5, 1))
     return places
 
@@ -276,182 +281,3 @@ def _shutter(c: Canvas, box: Box, metal: Colour) -> None:
     for k in range(slats):
         y = box.y0 + k * box.height / slats
         c.rect((box.x0, y, box.x1, y + box.height / slats - 2), blend(metal, (0, 0, 0), 0.18 + 0.1 * (k % 2)))
-
-
-def _disc(c: Canvas, x: float, y: float, r: float, fill: Colour, line: Colour | None = None) -> None:
-    c.draw.ellipse((round(x - r), round(y - r), round(x + r), round(y + r)), fill=fill, outline=line,
-                   width=max(1, round(r / 8)))  # fmt: skip
-
-
-def _line(c: Canvas, x0: float, y0: float, x1: float, y1: float, fill: Colour, width: float) -> None:
-    c.draw.line((round(x0), round(y0), round(x1), round(y1)), fill=fill, width=max(2, round(width)))
-
-
-_DARK: Final = (34, 36, 42)
-
-
-def _lit(colour: Colour, state: str) -> Colour:
-    return colour if state != "off" else blend(colour, (24, 24, 28), 0.45)
-
-
-def _lamp(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    if state == "on":
-        for k in range(8):
-            a = k * math.pi / 4
-            _line(c, x + math.cos(a) * b.width * 0.36, y + math.sin(a) * b.width * 0.36 - b.height * 0.08,
-                  x + math.cos(a) * b.width * 0.48, y + math.sin(a) * b.width * 0.48 - b.height * 0.08, colour, b.width / 26)  # fmt: skip
-    _disc(c, x, y - b.height * 0.08, b.width * 0.28, _lit(colour, state), _DARK)
-    c.rect((x - b.width * 0.14, y + b.height * 0.18, x + b.width * 0.14, y + b.height * 0.42), _DARK)
-
-
-def _switch(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x = b.centre[0]
-    c.rect(
-        (x - b.width * 0.22, b.y0, x + b.width * 0.22, b.y1), (240, 240, 240), _DARK, radius=b.width * 0.06
-    )
-    top = b.y0 + b.height * (0.08 if state == "on" else 0.5)
-    c.rect((x - b.width * 0.15, top, x + b.width * 0.15, top + b.height * 0.42), _lit(colour, state), _DARK)
-
-
-def _gauge(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    _disc(c, x, y, b.width * 0.46, (246, 246, 246), _DARK)
-    box = (
-        round(x - b.width * 0.36),
-        round(y - b.width * 0.36),
-        round(x + b.width * 0.36),
-        round(y + b.width * 0.36),
-    )
-    c.draw.arc(box, 150, 390, fill=_lit(colour, state), width=max(3, round(b.width * 0.1)))
-    angle = math.radians(330 if state == "on" else 165)
-    _line(
-        c, x, y, x + math.cos(angle) * b.width * 0.3, y + math.sin(angle) * b.width * 0.3, _DARK, b.width / 20
-    )
-
-
-def _knob(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    for k in range(11):
-        a = math.radians(150 + k * 24)
-        _line(c, x + math.cos(a) * b.width * 0.4, y + math.sin(a) * b.width * 0.4, x + math.cos(a) * b.width * 0.48,
-              y + math.sin(a) * b.width * 0.48, _DARK, b.width / 40)  # fmt: skip
-    _disc(c, x, y, b.width * 0.34, _lit(colour, state), _DARK)
-    a = math.radians(-50 if state == "on" else -130)
-    _line(
-        c,
-        x,
-        y,
-        x + math.cos(a) * b.width * 0.3,
-        y + math.sin(a) * b.width * 0.3,
-        (250, 250, 250),
-        b.width / 16,
-    )
-
-
-def _button(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    c.rect(Box(x - b.width * 0.44, y - b.width * 0.44, x + b.width * 0.44, y + b.width * 0.44), (70, 74, 82), _DARK,
-           radius=b.width * 0.08)  # fmt: skip
-    _disc(c, x, y, b.width * 0.32, _lit(colour, state), (250, 250, 250) if state == "on" else _DARK)
-
-
-def _slider(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    y = b.centre[1]
-    c.rect((b.x0, y - b.height * 0.07, b.x1, y + b.height * 0.07), _DARK, radius=b.height * 0.06)
-    at = b.x0 + b.width * (0.74 if state == "on" else 0.1)
-    c.rect((at, y - b.height * 0.24, at + b.width * 0.16, y + b.height * 0.24), _lit(colour, state), _DARK)
-
-
-def _display(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    y = b.centre[1]
-    c.rect(
-        (b.x0, y - b.height * 0.32, b.x1, y + b.height * 0.32),
-        _lit(colour, state),
-        _DARK,
-        radius=b.height * 0.05,
-    )
-    for k in range(3):
-        left = b.x0 + b.width * (0.14 + 0.27 * k)
-        fill = (250, 250, 250) if state == "on" else (60, 62, 68)
-        c.rect(
-            (left, y - b.height * 0.18, left + b.width * 0.18, y + b.height * 0.18),
-            None,
-            fill,
-            width=max(2, round(b.width / 30)),
-        )
-
-
-def _socket(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    c.rect(b, _lit(colour, state), _DARK, radius=b.width * 0.1)
-    _disc(c, x, y, b.width * 0.34, (242, 242, 242), _DARK)
-    for k in (-1, 1):
-        _disc(c, x + k * b.width * 0.14, y, b.width * 0.06, _DARK)
-
-
-def _fan(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    _disc(c, x, y, b.width * 0.46, (232, 234, 238), _DARK)
-    for k in range(4):
-        start = k * 90 + (20 if state == "on" else 0)
-        r = b.width * 0.4
-        c.draw.pieslice(
-            (round(x - r), round(y - r), round(x + r), round(y + r)),
-            start,
-            start + 46,
-            fill=_lit(colour, state),
-        )
-    _disc(c, x, y, b.width * 0.08, _DARK)
-
-
-def _key(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    y = b.centre[1]
-    shade = _lit(colour, state)
-    _disc(c, b.x0 + b.width * 0.24, y, b.width * 0.22, shade, _DARK)
-    _disc(c, b.x0 + b.width * 0.24, y, b.width * 0.09, (236, 238, 240), _DARK)
-    c.rect((b.x0 + b.width * 0.44, y - b.height * 0.06, b.x1, y + b.height * 0.06), shade, _DARK)
-    for k in (0.72, 0.88):
-        c.rect((b.x0 + b.width * k, y, b.x0 + b.width * (k + 0.07), y + b.height * 0.2), shade, _DARK)
-
-
-def _valve(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    shade = _lit(colour, state)
-    for k in range(3):
-        a = math.radians(k * 60 + (30 if state == "on" else 0))
-        dx, dy = math.cos(a) * b.width * 0.42, math.sin(a) * b.width * 0.42
-        _line(c, x - dx, y - dy, x + dx, y + dy, shade, b.width / 12)
-    r = b.width * 0.44
-    c.draw.ellipse(
-        (round(x - r), round(y - r), round(x + r), round(y + r)),
-        outline=shade,
-        width=max(3, round(b.width / 10)),
-    )
-    _disc(c, x, y, b.width * 0.1, _DARK)
-
-
-def _bell(c: Canvas, b: Box, colour: Colour, state: str) -> None:
-    x, y = b.centre
-    shade = _lit(colour, state)
-    r = b.width * 0.34
-    c.draw.pieslice((round(x - r), round(b.y0 + b.height * 0.1), round(x + r), round(b.y0 + b.height * 0.1 + 2 * r)), 180, 360,
-                    fill=shade, outline=_DARK)  # fmt: skip
-    c.draw.polygon([(round(x - r), round(y - b.height * 0.06)), (round(x + r), round(y - b.height * 0.06)),
-                    (round(b.x1 - b.width * 0.06), round(y + b.height * 0.26)), (round(b.x0 + b.width * 0.06), round(y + b.height * 0.26))],
-                   fill=shade, outline=_DARK)  # fmt: skip
-    _disc(c, x, y + b.height * 0.34, b.width * 0.08, _DARK)
-
-
-def _padlock(c: Canvas, b: Box) -> None:
-    w = b.width * 0.26
-    x0, y0 = b.x1 - w, b.y1 - w
-    c.draw.arc((round(x0 + w * 0.2), round(y0 - w * 0.45), round(x0 + w * 0.8), round(y0 + w * 0.5)), 180, 360, fill=_DARK,
-               width=max(2, round(w / 8)))  # fmt: skip
-    c.rect((x0, y0, x0 + w, y0 + w * 0.8), (232, 190, 60), _DARK, radius=w * 0.1)
-
-
-_DRAW: Final = {
-    "lamp": _lamp, "switch": _switch, "gauge": _gauge, "knob": _knob, "button": _button, "slider": _slider,
-    "display": _display, "socket": _socket, "fan": _fan, "key": _key, "valve": _valve, "bell": _bell,
-}  # fmt: skip

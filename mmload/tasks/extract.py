@@ -34,15 +34,29 @@ from mmload.tasks.words import (
     SHORT_GOODS,
     SHORT_VENDORS,
     VENDORS,
-)  # fmt: skip
+)
 
 _TEXT, _AMOUNT = {"type": "string"}, {"type": ["string", "number"]}
 FIELDS: Final = {
-    "invoice_id": same_text, "form_id": same_text, "date": same_date, "vendor": same_text, "currency": same_text,
-    "subtotal": same_amount, "tax": same_amount, "total": same_amount, "amount": same_amount, "full_name": same_text,
-    "email": same_text, "phone": same_text, "city": same_text, "plan": same_text, "time": same_text,
-    "service": same_text, "code": same_text, "ms": same_amount,
-}  # fmt: skip
+    "invoice_id": same_text,
+    "form_id": same_text,
+    "date": same_date,
+    "vendor": same_text,
+    "currency": same_text,
+    "subtotal": same_amount,
+    "tax": same_amount,
+    "total": same_amount,
+    "amount": same_amount,
+    "full_name": same_text,
+    "email": same_text,
+    "phone": same_text,
+    "city": same_text,
+    "plan": same_text,
+    "time": same_text,
+    "service": same_text,
+    "code": same_text,
+    "ms": same_amount,
+}
 COLUMNS: Final = {"sku": same_text, "qty": same_amount, "unit_price": same_amount}
 CRITICAL: Final = frozenset({"invoice_id", "form_id", "date", "total", "amount", "time", "code"})
 PASS_F1: Final = 0.95
@@ -397,8 +411,9 @@ def _plausible(document: Document) -> dict[str, list[Any]]:
     values: dict[str, list[Any]] = {name: list(wrong) for name, wrong in document.wrong.items()}
     for k, item in enumerate(document.items):
         values[f"row{k}"] = [
-            {**item, "unit_price": _swapped(item["unit_price"])[0]}, {**item, "qty": item["qty"] + 1},
-        ]  # fmt: skip
+            {**item, "unit_price": _swapped(item["unit_price"])[0]},
+            {**item, "qty": item["qty"] + 1},
+        ]
     return values
 
 

@@ -8,16 +8,40 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from mmload.tasks.context import CHARS_PER_TOKEN, context
 from mmload.tasks.degrade import CLUTTER, KEPT, RENAMED, TYPOS
 
 _NEAR: Final = {
-    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",
-    "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "wa", "r": "et", "s": "ad", "t": "ry",
-    "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
-}  # fmt: skip
+    "a": "sq",
+    "b": "vn",
+    "c": "xv",
+    "d": "sf",
+    "e": "wr",
+    "f": "dg",
+    "g": "fh",
+    "h": "gj",
+    "i": "uo",
+    "j": "hk",
+    "k": "jl",
+    "l": "k",
+    "m": "n",
+    "n": "bm",
+    "o": "ip",
+    "p": "o",
+    "q": "wa",
+    "r": "et",
+    "s": "ad",
+    "t": "ry",
+    "u": "yi",
+    "v": "cb",
+    "w": "qe",
+    "x": "zc",
+    "y": "tu",
+    "z": "x",
+}
 """Keys beside each key of a QWERTY keyboard."""
 _WORD: Final = re.compile(r"(?<![\w.@/\"'-])[a-z]{4,}(?![\w.@/\"'-])")
 _IDENTIFIER: Final = re.compile(r"\b[a-z]+_[a-z_]+\b|\b[a-z]{4,}(?=\.|\()")
@@ -51,8 +75,9 @@ def _renamed(rng: random.Random, paragraphs: list[str], share: float) -> list[st
     return [_IDENTIFIER.sub(lambda m: new.get(m.group(), m.group()), p) for p in paragraphs]
 
 
-def misspell(rng: random.Random, text: str, severity: int) -> str:
-    """Keyboard slips in plain lower-case words: names, numbers, quoted words and field names stay whole."""
+def misspell(rng: random.Random, text: str, severity: int, whole: Sequence[str] = ()) -> str:
+    """Keyboard slips in plain lower-case words: names, numbers, quoted words, field names and the passages
+    ``whole`` stay as they are."""
 
     def slip(match: re.Match[str]) -> str:
         word = list(match.group())
@@ -61,4 +86,7 @@ def misspell(rng: random.Random, text: str, severity: int) -> str:
                 word[k] = rng.choice(_NEAR[letter])
         return "".join(word)
 
-    return _WORD.sub(slip, text)
+    if not whole:
+        return _WORD.sub(slip, text)
+    parts = re.split("(" + "|".join(re.escape(w) for w in whole) + ")", text)
+    return "".join(part if part in whole else _WORD.sub(slip, part) for part in parts)

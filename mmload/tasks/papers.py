@@ -148,7 +148,7 @@ def _viewer(rng: random.Random, c: Canvas, title: str, page_width: float) -> Box
 
 def _invoice(rng: random.Random, paper: Paper, c: Canvas) -> Marks:
     t, em, words = c.theme, c.em, paper.labels
-    face = rng.choice(("sans", "sans", "serif"))
+    face = rng.choice(("sans", "sans", "serif" if em >= 18 else "sans"))
     pen = _Pen(c, paper, face)
     page = _viewer(rng, c, f"scan_{rng.randint(100, 999)}.pdf", rng.uniform(38, 52))
     left, right, y = page.x0 + 1.6 * em, page.x1 - 1.6 * em, page.y0 + 1.9 * em

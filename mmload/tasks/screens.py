@@ -79,7 +79,8 @@ def window(
     nav_at: int | None,
     notice: tuple[str, float] | None = None,
 ) -> Screen:
-    """Title bar, navigation with entry ``nav_at`` chosen (None: no navigation), a status line with the nonce, and a banner with ``notice``."""
+    """Title bar, navigation with entry ``nav_at`` chosen (None: no navigation), a status line with the nonce,
+    and a banner with ``notice``."""
     c, t, em = canvas, canvas.theme, canvas.em
     top, foot = 2.0 * em, c.height - 1.9 * em
     c.rect((0, 0, c.width, top), t.bar)
@@ -130,9 +131,13 @@ def _banner(screen: Screen, sentence: str, contrast: float) -> None:
     c.rect((body.x0, body.y0, body.x1, body.y0 + height), back, t.line)
     for k, line in enumerate(lines):
         drawn = c.text(
-            body.x0 + 0.6 * em, body.y0 + (0.92 + 1.25 * k) * em, line, scale=0.9, anchor="lm",
+            body.x0 + 0.6 * em,
+            body.y0 + (0.92 + 1.25 * k) * em,
+            line,
+            scale=0.9,
+            anchor="lm",
             fill=blend(back, t.ink, contrast),
-        )  # fmt: skip
+        )
         screen.labels.setdefault("notice", drawn)
     screen.body = Box(body.x0, body.y0 + height, body.x1, body.y1)
 

@@ -1,4 +1,4 @@
-"""Support triage: an error dialog in the image, a ticket and a log in the prompt, a published decision table."""
+"""Support triage: an error dialog in the image, ticket and log in the prompt, a published decision table."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ COMPONENTS: Final = {"AUTH": "login", "BILL": "billing", "MAIL": "mail", "SRCH":
 CATEGORIES: Final = {1: "network", 2: "permission", 3: "data", 4: "capacity"}
 SCOPES: Final = {"the whole company": 2, "our team": 1, "one person": 0}
 NEXT: Final = {
-    "network": "restart_service", "permission": "fix_access", "data": "restore_record", "capacity": "add_capacity",
-}  # fmt: skip
+    "network": "restart_service",
+    "permission": "fix_access",
+    "data": "restore_record",
+    "capacity": "add_capacity",
+}
 SEVERITIES: Final = ("S1", "S2", "S3", "S4")
+_EVENTS: Final = ("retry", "lease renewed", "slow reply", "queue ok")
 CODE: Final = r"^RC-\d{2}$"
 ANSWER: Final[dict[str, Any]] = {
     "type": "object",
@@ -39,11 +43,13 @@ ANSWER: Final[dict[str, Any]] = {
     "additionalProperties": False,
 }
 SHAPE: Final = (
-    '{"component","category","severity","root_cause_code","next_action"} by this table. Component by the letters of'
-    " the error code on screen: AUTH login, BILL billing, MAIL mail, SRCH search, FILE storage. Category by its first"
-    " digit: 1 network, 2 permission, 3 data, 4 capacity. Severity: whole company without workaround S1; whole company"
-    " with workaround, or a team without, S2; a team with, or one person without, S3; else S4. root_cause_code: the"
-    " RC-nn that the log gives as cause. Next action: S1 page_oncall; else network restart_service, permission"
+    '{"component","category","severity","root_cause_code","next_action"} by this table.'
+    " Component by the letters of the error code on screen: AUTH login, BILL billing, MAIL mail, SRCH search, FILE storage."
+    " Category by its first digit: 1 network, 2 permission, 3 data, 4 capacity."
+    " Severity: whole company without workaround S1; whole company with workaround, or a team"
+    " without, S2; a team with, or one person without, S3; else S4."
+    " root_cause_code: the RC-nn that the log gives as cause."
+    " Next action: S1 page_oncall; else network restart_service, permission"
     " fix_access, data restore_record, capacity add_capacity."
 )
 _ENVELOPE: Final = Envelope(schema_of(ANSWER))
@@ -56,8 +62,13 @@ def decide(code: str, scope: str, workaround: bool, cause: str) -> dict[str, str
     category = CATEGORIES[int(digits[0])]
     severity = SEVERITIES[3 - SCOPES[scope] - (not workaround)]
     action = "page_oncall" if severity == "S1" else NEXT[category]
-    return {"component": COMPONENTS[letters], "category": category, "severity": severity,
-            "root_cause_code": cause, "next_action": action}  # fmt: skip
+    return {
+        "component": COMPONENTS[letters],
+        "category": category,
+        "severity": severity,
+        "root_cause_code": cause,
+        "next_action": action,
+    }
 
 
 class Triage:
@@ -75,7 +86,7 @@ class Triage:
 
 
 def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """Mean of field matches, severity by its distance; passes when component, severity and action are exact."""
+    """Mean of field matches, severity by distance; passes when component, severity and action are exact."""
     truth = item.truth["answer"]
     claims = Claims()
     total = 0.0
@@ -163,9 +174,7 @@ def _log(rng: random.Random, cause: str, short: bool) -> str:
     lines = []
     for k in range(1 if short else rng.randint(4, 9)):
         when = f"{(clock + k) // 3600:02}:{(clock + k) // 60 % 60:02}:{(clock + k) % 60:02}"
-        lines.append(
-            f"{when} {rng.choice(('INFO', 'WARN'))} {rng.choice(('retry', 'lease renewed', 'slow reply', 'queue ok'))}"
-        )
+        lines.append(f"{when} {rng.choice(('INFO', 'WARN'))} {rng.choice(_EVENTS)}")
     last = f"{(clock + 20) // 3600:02}:{(clock + 20) // 60 % 60:02}:{(clock + 20) % 60:02} ERROR failed"
     return "Log:\n" + "\n".join([*lines, f"{last} cause={cause}" if cause else f"{last} ca"])
 
