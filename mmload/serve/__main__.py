@@ -13,13 +13,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mmload.model import InputError, MmloadError
-from mmload.profile import Sim
+from mmload.profile import Ocr, Sim
 from mmload.serve.app import make_app
 from mmload.serve.fault_server import FaultServer, read_fault_config
 from mmload.serve.known import Known
@@ -27,6 +27,7 @@ from mmload.serve.meters import Meters
 from mmload.serve.sim import Pipeline
 
 DRAIN_S = 10.0
+C = TypeVar("C", bound=BaseModel)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mmload.serve", description=__doc__)
-    parser.add_argument("--engine", choices=["sim", "faults"], default="sim")
+    parser.add_argument("--engine", choices=["sim", "ocr", "faults"], default="sim")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 asks the kernel for a free one")
     parser.add_argument("--suite", type=Path, help="folder of the suite that it knows the answers to")
@@ -55,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_config(text: str) -> Sim:
-    """``Sim`` from JSON text or ``@file``. Raises InputError."""
+def read_config(text: str, kind: type[C]) -> C:
+    """Settings from JSON text or ``@file``. Raises InputError."""
     try:
         if text.startswith("@"):
             text = Path(text[1:]).read_text(encoding="utf-8")
-        return Sim.model_validate_json(text)
+        return kind.model_validate_json(text)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--config: cannot read {text[1:]}: {error}") from None
     except ValidationError as error:
@@ -79,11 +80,25 @@ async def _serve(options: argparse.Namespace) -> None:
         await _serve_app(options, stop)
 
 
-async def _serve_app(options: argparse.Namespace, stop: asyncio.Event) -> None:
-    config = read_config(options.config)
-    known = Known.from_dir(options.suite)
+def _sim(options: argparse.Namespace) -> web.Application:
+    config = read_config(options.config, Sim)
     meters = Meters(config.model)
-    app = make_app(Pipeline(config, known, meters), meters, config.max_body_bytes)
+    pipeline = Pipeline(config, Known.from_dir(options.suite), meters)
+    return make_app(pipeline, meters, config.max_body_bytes)
+
+
+def _ocr(options: argparse.Namespace) -> web.Application:
+    # Its models take a second to load: nobody else should wait for them.
+    from mmload.serve.ocr.engine import OcrPipeline
+    from mmload.serve.ocr.reader import RapidReader
+
+    config = read_config(options.config, Ocr)
+    meters = Meters(config.model)
+    return make_app(OcrPipeline(config, RapidReader(), meters), meters, config.max_body_bytes)
+
+
+async def _serve_app(options: argparse.Namespace, stop: asyncio.Event) -> None:
+    app = _ocr(options) if options.engine == "ocr" else _sim(options)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_S)
     await runner.setup()
     try:

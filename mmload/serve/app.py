@@ -114,7 +114,8 @@ class _Service(Generic[T]):
         return web.Response(body=msgspec.json.encode(self._models[name]), content_type=_JSON)
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
-        ask = chat.parse(await request.read(), tuple(self._models))
+        names = None if self._engine.any_model else tuple(self._models)
+        ask = chat.parse(await request.read(), names)
         ticket = await self._engine.take(ask)
         try:
             await self._engine.reach_model(ticket)
@@ -144,6 +145,25 @@ class _Service(Generic[T]):
         headers = _headers(ticket) | {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
+        try:
+            alive = await self._tell(request, response, ticket, writer)
+        except ApiError as error:
+            await response.write(b"data: " + error.body() + b"\n\n" + DONE)
+            await response.write_eof()
+            return response
+        if alive:
+            self._engine.settle(ticket)
+            tail = writer.finish(ticket.finish)
+            if ask.include_usage:
+                tail += writer.usage(ticket.usage())
+            await response.write(tail + DONE)
+            await response.write_eof()
+        return response
+
+    async def _tell(
+        self, request: web.Request, response: web.StreamResponse, ticket: T, writer: Writer
+    ) -> bool:
+        """Write the pieces as they come, with the faults planted half way; False after a reset."""
         sent, half = 0, len(ticket.pieces) // 2
         async for ready in self._engine.follow(ticket):
             if sent <= half < ready and (ticket.stall_s or ticket.dropped):
@@ -152,16 +172,10 @@ class _Service(Generic[T]):
                 await asyncio.sleep(ticket.stall_s)
                 if ticket.dropped:
                     _reset(request)
-                    return response
+                    return False
             await response.write(_said(writer, ticket, sent, ready))
             sent = ready
-        self._engine.settle(ticket)
-        tail = writer.finish(ticket.finish)
-        if ask.include_usage:
-            tail += writer.usage(ticket.usage())
-        await response.write(tail + DONE)
-        await response.write_eof()
-        return response
+        return True
 
 
 def _said(writer: Writer, ticket: Ticket, start: int, end: int) -> bytes:

@@ -58,8 +58,8 @@ class Ask:
     """The function that the answer must call: the one chosen by the client, or its first."""
 
 
-def parse(body: bytes, models: Sequence[str]) -> Ask:
-    """Raises ApiError 400 for a bad request, 404 for an unknown model."""
+def parse(body: bytes, models: Sequence[str] | None) -> Ask:
+    """Raises ApiError 400 for a bad request, 404 for a model not in ``models`` (None: any will do)."""
     try:
         data = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -69,7 +69,7 @@ def parse(body: bytes, models: Sequence[str]) -> Ask:
     model = _typed(data, "model", str, None)
     if model is None:
         raise ApiError(400, "you must provide a model parameter", param="model")
-    if model not in models:
+    if models is not None and model not in models:
         raise ApiError(404, f"the model {model!r} does not exist", param="model", code="model_not_found")
     text, images = _messages(data.get("messages"))
     stream = bool(_typed(data, "stream", bool, False))

@@ -46,6 +46,8 @@ class SimTicket(Ticket):
 class Pipeline:
     """Everything that a served request passes, in one event loop and a few decoding threads."""
 
+    any_model = False
+
     def __init__(
         self, config: Sim, known: Known, meters: Meters, clock: Callable[[], float] = perf_counter
     ) -> None:

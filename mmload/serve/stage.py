@@ -11,7 +11,7 @@ class StageFullError(Exception):
 
 
 class Stage:
-    """Enter it with ``async with``; raises StageFullError at once if ``waiting`` others wait already."""
+    """Enter it with ``async with``, or ``enter`` and ``leave``."""
 
     def __init__(self, workers: int, waiting: int) -> None:
         self.inside = 0
@@ -19,7 +19,8 @@ class Stage:
         self._most = workers + waiting
         self._places = asyncio.Semaphore(workers)
 
-    async def __aenter__(self) -> None:
+    async def enter(self) -> None:
+        """Raises StageFullError at once if as many as may wait are waiting already."""
         if self.inside >= self._most:
             raise StageFullError
         self.inside += 1
@@ -29,8 +30,14 @@ class Stage:
             self.inside -= 1
             raise
 
+    def leave(self) -> None:
+        self.inside -= 1
+        self._places.release()
+
+    async def __aenter__(self) -> None:
+        await self.enter()
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.inside -= 1
-        self._places.release()
+        self.leave()

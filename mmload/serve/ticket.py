@@ -48,6 +48,9 @@ T = TypeVar("T", bound=Ticket)
 class Engine(Protocol[T]):
     """What stands behind the HTTP face. Every method may be called from the one event loop only."""
 
+    any_model: bool
+    """Takes requests for models that it does not list."""
+
     def models(self) -> list[dict[str, Any]]:
         """``id`` of each model, and what else its entry in the list of models says."""
         ...
