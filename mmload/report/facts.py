@@ -11,7 +11,7 @@ from mmload.report.measured import Measured
 from mmload.report.scene import Line, Marker, Scene
 from mmload.report.table import Table
 from mmload.report.verdicts import GateLine, counts_line
-from mmload.report.wording import DASH, count, gate_title, interval, known, ms, percent, rpm, seconds
+from mmload.report.wording import DASH, count, gate_title, interval, known, ms, percent, rpm, seconds, usd
 
 
 def levels(measured: Measured) -> Table:
@@ -32,6 +32,46 @@ def levels(measured: Measured) -> Table:
     ]
     head = ["Level", "Offered rpm", "Answered", "Quality", "95% interval", "p95", "Errors", "Late", "Gates"]
     return Table("Load levels", head, rows)
+
+
+def remarks(measured: Measured) -> list[str]:
+    """Why a run is not valid, and what else is to be known before it is trusted."""
+    found = measured.part("validity")
+    reasons = [f"Not valid: {reason}." for reason in found.get("reasons") or []]
+    return reasons + [f"To note: {warning}." for warning in found.get("warnings") or []]
+
+
+def answers(measured: Measured) -> Table:
+    """What is checked of every scored answer besides whether it is right."""
+    found, safety = measured.part("quality"), measured.part("quality", "safety")
+    delta = measured.part("quality", "baseline_delta")
+    rules = ", ".join(f"{rule} {count(n)}" for rule, n in (safety.get("by_rule") or {}).items())
+    said = interval(delta.get("low"), delta.get("high"), percent)
+    rows = [
+        ["Scored, of those eligible", f"{count(found.get('n_scored'))} of {count(found.get('n_eligible'))}"],
+        ["Graded score, where part marks count", percent(found.get("graded"))],
+        ["Passed, of all requests planned", percent(found.get("unconditional"))],
+        ["Schema valid, strictly or after repair", percent(found.get("schema_valid_ratio"))],
+        ["Schema valid, strictly", percent(found.get("schema_strict_ratio"))],
+        ["Answers meant for another request", count(safety.get("cross_talk"))],
+        [
+            "Nonce missing · wrong",
+            f"{count(safety.get('nonce_missing'))} · {count(safety.get('nonce_wrong'))}",
+        ],
+        ["Safety rules broken", count(safety.get("violations")) + (f" ({rules})" if rules else "")],
+        [
+            "Quality against the unloaded baseline",
+            percent(delta.get("value")) + (f" ({said})" if said else ""),
+        ],
+    ]
+    return Table("Answers", ["Check", "Found"], rows)
+
+
+def features(measured: Measured) -> Table:
+    found = measured.part("cost", "by_feature")
+    total = sum(v for v in found.values() if known(v))
+    rows = [[str(k), usd(v), percent(v / total) if known(v) and total else DASH] for k, v in found.items()]
+    return Table("Cost by feature", ["Feature", "USD", "Of total"], rows)
 
 
 def bursts(measured: Measured) -> list[str]:

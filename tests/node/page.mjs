@@ -30,12 +30,14 @@ try {
   await page.goto(pathToFileURL(file).href, { waitUntil: "load" });
   if (options.script) {
     await page.evaluate(() => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
+    if (options.print) await page.emulateMedia({ media: "print" });
     Object.assign(found, await page.evaluate(look));
     const zone = page.locator(".plot:visible .zones rect").first();
-    if (await zone.count()) {
+    if (!options.print && (await zone.count())) {
       await zone.hover();
       found.tip = await page.locator(".tip:visible").first().textContent();
     }
+    if (options.act) found.acts = await page.evaluate(act);
     found.background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     if (options.axe !== false) {
       // The page's own policy forbids foreign script; the inspector's evaluate is not bound by it.
@@ -78,4 +80,25 @@ function look() {
     firstScreen: ["#verdict", ".headlines .value"].every((query) =>
       (document.querySelector(query)?.getBoundingClientRect().top ?? Infinity) < innerHeight),
   };
+}
+
+function act() {
+  const rows = (id) => [...document.querySelectorAll(`#${id} tbody tr`)].filter((row) => !row.hidden);
+  const first = (id) => rows(id).map((row) => row.cells[0].textContent);
+  const before = rows("slices-table").length;
+  const choice = document.querySelector("#slices select");
+  choice.value = "task";
+  choice.dispatchEvent(new Event("change"));
+  const filtered = new Set(first("slices-table"));
+  const head = [...document.querySelectorAll("#stages-table th")].find((cell) => cell.textContent === "p95");
+  head.querySelector("button").click();
+  const down = first("stages-table"), sorted = head.getAttribute("aria-sort");
+  head.querySelector("button").click();
+  const up = first("stages-table");
+  const zoom = document.querySelector("#load .magnify button");
+  zoom.click();
+  const drawing = document.querySelector("#load .drawing");
+  const wider = drawing.scrollWidth / drawing.clientWidth, page = document.documentElement.scrollWidth - innerWidth;
+  zoom.click();
+  return { before, filtered: [...filtered], down, up, sorted, wider, page, after: drawing.scrollWidth / drawing.clientWidth };
 }

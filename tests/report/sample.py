@@ -145,7 +145,10 @@ def figures_and_series(requests: int = 0, seed: int = 7) -> tuple[dict[str, Any]
             "e2e": _spectrum(everything),
             "service": _spectrum(everything * (1 - 0.3 * (everything > 1500))),
         },
-        "spectrum_by_phase": {},
+        "spectrum_by_phase": {
+            name: {"e2e": _spectrum(np.sort(np.concatenate(latency[start:end])))}
+            for name, _, _, start, end in PHASES
+        },
         "heat": _heat(latency),
         "slices": _slices(rng),
         "worst": worst(),

@@ -30,3 +30,18 @@ def test_the_report_is_complete_without_script(browser, run_dir, measured):
         assert part in text
     for gate in measured.figures["gates"]:
         assert gate["reason"] in text
+
+
+def test_the_script_filters_sorts_and_magnifies(browser, run_dir):
+    acts = browser(run_dir / "report.html", act=True, axe=False)["acts"]
+    assert acts["filtered"] == ["task"] and acts["before"] > 3
+    assert acts["sorted"] == "descending" and acts["down"][0] == "model" and acts["down"][-1] == "validate"
+    assert acts["up"] == acts["down"][::-1]
+    assert acts["wider"] > 2 and acts["page"] <= 0 and acts["after"] == 1
+
+
+def test_on_paper_every_plot_and_table_is_there_and_nothing_is_lost_at_the_side(browser, run_dir, measured):
+    found = browser(run_dir / "report.html", axe=False, print=True, dark=True, width=794, height=1123)
+    assert set(found["plots"]) >= {make(measured).key for make in EVERY}
+    assert found["overflow"] <= 0 and found["beyond"] == []
+    assert found["background"] == "rgb(255, 255, 255)"

@@ -6,7 +6,7 @@ without data says why instead of drawing zeros.
 
 from __future__ import annotations
 
-from mmload.report.charts import cost, health, latency, load, pipeline, quality
+from mmload.report.charts import cost, health, heat, latency, load, pipeline, quality
 from mmload.report.measured import Measured
 from mmload.report.table import Chart
 
@@ -15,8 +15,9 @@ EVERY = (
     load.offered_and_carried,
     load.in_flight,
     latency.spectrum,
+    latency.spectrum_by_phase,
     latency.over_time,
-    latency.heat,
+    heat.over_time,
     pipeline.stages,
     quality.by_phase,
     quality.over_time,

@@ -27,6 +27,9 @@ from mmload.report.wording import (
     usd_tick,
 )
 
+STRIP = 34.0
+"""Room above a plot for the labels of its two landmarks, one under the other."""
+
 VERDICTS = {
     "pass": Key("every gate holds", "green", shape="circle", width=0),
     "inconclusive": Key("undecided", "orange", shape="diamond", width=0),
@@ -90,6 +93,7 @@ def _over_rate(found: Mapping[str, Any], levels: Sequence[Mapping[str, Any]], me
             x_title="offered, requests per minute",
             y_title=measure.title.lower(),
             keys=keys,
+            strip=STRIP,
         )
         _landmarks(plot, found)
         if known(limit):
@@ -127,19 +131,12 @@ def _landmarks(plot: Plot, found: Mapping[str, Any]) -> None:
     ):
         if not known(value) or plot.x(value) > 1:
             continue
-        x = plot.px(value)
-        plot.scene.add(Line([(x, plot.top), (x, plot.bottom)], role, 2 if not dash else 1.5, dash))
-        left = plot.x(value) > 0.8
+        x, row = plot.px(value), plot.top - (STRIP / 2 + 4 if dash else 6)
+        plot.scene.add(Line([(x, row - 4), (x, plot.bottom)], role, 2 if not dash else 1.5, dash))
+        left = plot.x(value) > 0.5
         text = f"{label} {rpm(value)}"
         plot.scene.add(
-            Text(
-                x - 6 if left else x + 6,
-                plot.bottom - 8,
-                text,
-                anchor="end" if left else "start",
-                size=plot.font - 1,
-                halo=True,
-            )
+            Text(x - 6 if left else x + 6, row, text, anchor="end" if left else "start", size=plot.font - 1)
         )
 
 

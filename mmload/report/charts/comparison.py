@@ -14,13 +14,15 @@ from mmload.report.scene import SHAPES, Line, Marker, Scene, Text
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, gate_writer, interval, known, percent, percent_tick, usd, usd_tick
 
+RATIOS = ("quality", "error_ratio")
 ROLES = ("blue", "orange", "green", "purple", "red", "sky")
 
 
 def differences(found: Mapping[str, Any], metric: str, title: str) -> Chart:
     """Candidate minus baseline of one metric, on identical items, with intervals."""
     entries = [d for d in found.get("differences") or [] if d.get("metric") == metric]
-    write = gate_writer(metric)
+    write = _points if metric in RATIOS else gate_writer(metric)
+    tick = usd_tick if metric.endswith("usd") else write
     data = [
         Row(
             str(d["candidate"]),
@@ -54,10 +56,15 @@ def differences(found: Mapping[str, Any], metric: str, title: str) -> Chart:
 
     def draw(width: float) -> Scene:
         line = (0.0, f"as {found.get('baseline')}")
-        return rows(width, data, scale, label=lambda v: _signed(v, write), limit=line, limit_role="ink")
+        return rows(width, data, scale, label=lambda v: _signed(v, tick), limit=line, limit_role="ink")
 
     desc = "; ".join(f"{row.label} {row.note}" for row in data) + "."
     return Chart(key, title, desc, table, draw)
+
+
+def _points(value: float) -> str:
+    """A difference of two ratios: percentage points, not percent."""
+    return f"{100 * value:.3g} points"
 
 
 def _signed(value: Any, write: Any) -> str:
@@ -101,9 +108,7 @@ def pareto(found: Mapping[str, Any]) -> Chart:
     scale = Linear(max(0.0, int(min(bounds) * 20 - 0.5) / 20), 1.0)
 
     def draw(width: float) -> Scene:
-        keys = [
-            Key(str(c["name"]), ROLES[i % 6], shape=SHAPES[i % 5], width=0) for i, c in enumerate(entries)
-        ]
+        keys = [Key(_label(c), ROLES[i % 6], shape=SHAPES[i % 5], width=0) for i, c in enumerate(entries)]
         plot = Plot(
             width,
             300,
@@ -126,19 +131,24 @@ def pareto(found: Mapping[str, Any]) -> Chart:
     return Chart("pareto", title, desc, table, draw, note="Up and to the left is better.")
 
 
+def _label(candidate: Mapping[str, Any]) -> str:
+    return f"{candidate['name']}{' (fails a gate)' if candidate.get('failed_gates') else ''}"
+
+
 def _candidate(plot: Plot, key: Key, candidate: Mapping[str, Any]) -> None:
     x, y = plot.px(candidate["per_good_query_usd"]), plot.py(candidate["quality"])
     low, high = candidate.get("quality_low"), candidate.get("quality_high")
     if known(low) and known(high):
         plot.scene.add(Line([(x, plot.py(low)), (x, plot.py(high))], key.role, 1.5))
     plot.scene.add(Marker(x, y, key.role, key.shape, 6))
-    failed = " (fails a gate)" if candidate.get("failed_gates") else ""
+    if plot.narrow:
+        return  # The legend names it; beside the marks there is no room.
     left = plot.x(candidate["per_good_query_usd"]) > 0.75
     plot.scene.add(
         Text(
             x - 11 if left else x + 11,
             y - 7,
-            f"{key.label}{failed}",
+            key.label,
             role="ink",
             size=plot.font,
             halo=True,

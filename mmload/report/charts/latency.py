@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 from mmload.report.axes import Tail, decades, up_to
 from mmload.report.charts.backdrop import (
-    MOST_POINTS,
     MOST_ROWS,
     STRIP,
     burst_keys,
@@ -20,7 +18,7 @@ from mmload.report.charts.backdrop import (
     x_label,
 )
 from mmload.report.measured import Measured, highest, median
-from mmload.report.plot import NARROW, Key, Plot
+from mmload.report.plot import Key, Plot
 from mmload.report.scene import Boxes, Line, Marker, Scene, Text, text_width
 from mmload.report.table import Chart, Table
 from mmload.report.wording import (
@@ -82,6 +80,80 @@ def spectrum(measured: Measured) -> Chart:
         f"stalled target. Right of {_percent_tick(certified)} the sample of {samples:,} certifies nothing."
     )
     return Chart("spectrum", title, desc, table, draw, note=note)
+
+
+PHASE_KEYS = (
+    ("blue", "circle", ""),
+    ("orange", "triangle", "7 3"),
+    ("green", "square", "2 3"),
+    ("purple", "diamond", "9 3 2 3"),
+    ("red", "cross", "4 2"),
+    ("soft", "circle", "1 3"),
+)
+
+
+def spectrum_by_phase(measured: Measured) -> Chart:
+    """End-to-end latency by percentile, a curve for each of the first six measured phases."""
+    warm = {span.name for span in measured.phases() if span.warmup}
+    found = {
+        name: [(float(p), float(v), int(n)) for p, v, n in curves.get("e2e") or []]
+        for name, curves in (measured.series.get("spectrum_by_phase") or {}).items()
+        if name not in warm
+    }
+    curves = [
+        (Key(name, role, dash, shape, width=2), points)
+        for (name, points), (role, shape, dash) in zip(
+            [pair for pair in found.items() if pair[1]], PHASE_KEYS, strict=False
+        )
+    ]
+    title = "Latency by percentile and phase"
+    table = _phase_percentiles(measured, [key.label for key, _ in curves])
+    if len(curves) < 2:
+        return Chart("spectrum-phase", title, "", table, absent="The run has a single phase to draw")
+    axis = Tail(max(1.0, math.ceil(2 * math.log10(max(points[-1][2] for _, points in curves))) / 2))
+    scale = up_to(max(points[-1][1] for _, points in curves) * 1.05)
+
+    def draw(width: float) -> Scene:
+        plot = Plot(
+            width,
+            320,
+            axis,
+            scale,
+            x_label=_percent_tick,
+            y_label=ms_tick,
+            y_title="end to end, from the due time",
+            x_title="percentile; every nine is equally wide",
+            keys=[key for key, _ in curves],
+        )
+        plot.limit(measured.slo_ms, f"objective {ms(measured.slo_ms)}")
+        for key, points in curves:
+            plot.line(_steps(points), key)
+        plot.zones(_spectrum_zones(curves))
+        return plot.scene
+
+    ends = "; ".join(f"{key.label} up to {ms(points[-1][1])}" for key, points in curves)
+    return Chart("spectrum-phase", title, f"{ends}.", table, draw)
+
+
+def _phase_percentiles(measured: Measured, names: list[str]) -> Table:
+    columns = ["p50", "p90", "p95", "p99", "p999"]
+    by_name = {
+        str(p.get("name")): (p.get("latency_ms") or {}).get("e2e") or {} for p in measured.entries("phases")
+    }
+    rows = [
+        [
+            name,
+            f"{by_name[name].get('n') or 0:,}",
+            *[ms(by_name[name].get(c)) for c in columns],
+            ms(by_name[name].get("max")),
+        ]
+        for name in names
+        if name in by_name
+    ]
+    head = ["Phase", "n", *[PERCENTILE_NAMES[c] for c in columns], "Max"]
+    return Table(
+        "End-to-end percentiles by phase", head, rows, ["A dash: too few samples in the phase to certify it."]
+    )
 
 
 def _curve(measured: Measured, name: str) -> list[tuple[float, float, int]]:
@@ -264,108 +336,3 @@ def _time_table(measured: Measured) -> Table:
     return Table(
         "End-to-end latency over time", ["From", "Phase", "p50", "p95", "p99", "Max"], rows, text_columns=2
     )
-
-
-LEVELS = (0.10, 0.22, 0.36, 0.52, 0.70, 1.0)
-"""Opacities of a heat map's steps: one hue, so that it reads without colour vision and in the dark."""
-
-
-def heat(measured: Measured) -> Chart:
-    """How many requests took how long, over time: shows two humps where a percentile shows one line."""
-    found = measured.series.get("heat") or {}
-    times, edges, counts = found.get("t_s") or [], found.get("edges_ms") or [], found.get("counts") or []
-    title = "Latency heat map"
-    if not counts or len(edges) < 2:
-        table = Table(title, ["Latency"], [])
-        return Chart("latency-heat", title, "", table, absent="No requests to count")
-    times, counts = _coarser(list(times), [list(row) for row in counts], MOST_POINTS // 2)
-    low, high = _occupied(edges, counts)
-    step = times[1] - times[0] if len(times) > 1 else 1.0
-    scale = decades(max(low, 0.1), high)
-    levels = _levels(counts)
-
-    def draw(width: float) -> Scene:
-        keys = [Key(label, "blue", fill=opacity, width=0) for label, opacity in levels]
-        keys = keys[:: max(1, len(keys) // 2)] if width < NARROW else keys
-        plot = Plot(
-            width,
-            300,
-            time_axis(measured),
-            scale,
-            x_label=x_label,
-            strip=STRIP,
-            y_label=ms_tick,
-            y_ticks=8,
-            keys=keys,
-            y_title="end to end; requests by how long they took",
-        )
-        draw_phases(plot, measured)
-        plot.scene.add(*_cells(plot, times, step, edges, counts))
-        plot.limit(measured.slo_ms, f"objective {ms(measured.slo_ms)}")
-        return plot.scene
-
-    desc = f"Requests counted by time and latency, from {ms(low)} to {ms(high)}."
-    note = f"Each cell covers {step:g} s. Stronger colour is more requests."
-    return Chart("latency-heat", title, desc, _heat_table(times, edges, counts), draw, note=note)
-
-
-def _coarser(times: list[float], counts: list[list[int]], most: int) -> tuple[list[float], list[list[int]]]:
-    """Add neighbouring columns until at most ``most`` are left. Counts add up exactly."""
-    size = math.ceil(len(times) / most)
-    if size <= 1:
-        return times, counts
-    groups = range(0, len(times), size)
-    return [times[g] for g in groups], [
-        [sum(cell) for cell in zip(*counts[g : g + size], strict=True)] for g in groups
-    ]
-
-
-def _occupied(edges: list[float], counts: list[list[int]]) -> tuple[float, float]:
-    used = [i for i in range(len(edges) - 1) if any(row[i] for row in counts)]
-    return (edges[used[0]], edges[used[-1] + 1]) if used else (edges[0], edges[-1])
-
-
-def _level(value: int, peak: int) -> int:
-    """Step on a square-root ladder: counts of 1 stay visible beside counts of hundreds."""
-    return min(len(LEVELS) - 1, int(math.sqrt(value / peak) * len(LEVELS)))
-
-
-def _levels(counts: list[list[int]]) -> list[tuple[str, float]]:
-    """Legend: the counts that fall on each step, for the steps that occur."""
-    peak = max(max(row) for row in counts) or 1
-    bounds: dict[int, list[int]] = {}
-    for value in {cell for row in counts for cell in row if cell}:
-        bounds.setdefault(_level(value, peak), []).append(value)
-    return [
-        (f"{min(v)}" if min(v) == max(v) else f"{min(v)} to {max(v)}", LEVELS[k])
-        for k, v in sorted(bounds.items())
-    ]
-
-
-def _cells(
-    plot: Plot, times: list[float], step: float, edges: list[float], counts: list[list[int]]
-) -> list[Boxes]:
-    peak = max(max(row) for row in counts) or 1
-    boxes: list[list[tuple[float, float, float, float]]] = [[] for _ in LEVELS]
-    for time, row in zip(times, counts, strict=True):
-        x, wide = plot.px(time), plot.px(time + step) - plot.px(time)
-        for index, value in enumerate(row):
-            if value:
-                top, bottom = plot.py(edges[index + 1]), plot.py(edges[index])
-                boxes[_level(value, peak)].append((x, top, max(wide, 0.6), max(bottom - top, 0.6)))
-    return [Boxes(found, "blue", LEVELS[level]) for level, found in enumerate(boxes) if found]
-
-
-def _heat_table(times: list[float], edges: list[float], counts: list[list[int]]) -> Table:
-    """The map folded to at most 12 stretches of time and the latency bands that occur, a factor of 2 each."""
-    times, counts = _coarser(times, counts, 12)
-    bands: dict[int, list[int]] = {}
-    for index in range(len(edges) - 1):
-        if any(row[index] for row in counts):
-            bands.setdefault(math.floor(math.log2(max(edges[index], 0.1))), []).append(index)
-    rows: list[list[Any]] = [
-        [f"{ms(edges[cells[0]])} to {ms(edges[cells[-1] + 1])}"]
-        + [f"{sum(row[i] for i in cells):,}" for row in counts]
-        for _, cells in sorted(bands.items())
-    ]
-    return Table("Requests by latency and time", ["Latency", *[clock(t) for t in times]], rows)
