@@ -70,6 +70,9 @@ def _warnings(plan: Plan) -> list[str]:
     found = []
     if not profile.gates.model_fields_set:
         found.append("[gates] is empty: whatever happens, the verdict will be go")
+    empty = [p.name for p in amount.phases if p.open_loop and not p.requests]
+    if empty:
+        found.append(f"this seed plans no request for {', '.join(empty)}")
     if target.api_key_env and not os.environ.get(target.api_key_env, "").strip():
         found.append(f"the environment variable {target.api_key_env} is not set; the run will need it")
     if amount.usd is None and cost.models:

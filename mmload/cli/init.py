@@ -44,6 +44,8 @@ def init(
     Sends up to four small requests: the list of models, and one short question about a small picture, whole
     and streamed. The rate to start with and the objective come from the time that the answer took.
     """
+    if as_json and str(out) == "-":
+        raise click.UsageError("--json and --out - would both print on stdout")
     found = _look(url, model, api_key_env, allow_remote)
     text = _profile(found, url, api_key_env, allow_remote)
     _check(text)

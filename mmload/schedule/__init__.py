@@ -54,6 +54,8 @@ class Schedule:
     suite: Suite
     seed: int
     media_reuse: float
+    afresh: bool = False
+    """Every phase begins the suite at the same place (``mix.order = "phase"``)."""
     striped: bool = False
 
     def __len__(self) -> int:
@@ -114,7 +116,12 @@ class Schedule:
         stretch, place = divmod(k, _PASSES_AT_ONCE * len(self._pi))
         known = self._stretches.get(phase)
         if known is None or known[0] != stretch:
-            order = _closed_order(self.suite, self.seed, self.media_reuse, phase, stretch).tolist()
+            # Unless levels shall answer the same items, each closed loop begins with another quarter of
+            # the suite, as far as can be from what was just sent.
+            first_block = 0 if self.afresh else phase
+            order = _closed_order(
+                self.suite, self.seed, self.media_reuse, phase, stretch, first_block
+            ).tolist()
             known = self._stretches[phase] = (stretch, order)
         return known[1][place]
 
@@ -189,7 +196,17 @@ def compile(
     item = _open_items(profile, phases, counts, suite).astype(np.int32)
     sampled = _sampled(profile.seed, phase, suite.strata[item], seq, suite.pi[item])
     return Schedule(
-        phases, seq, due, phase, item, suite.pi[item], sampled, suite, profile.seed, profile.mix.media_reuse
+        phases,
+        seq,
+        due,
+        phase,
+        item,
+        suite.pi[item],
+        sampled,
+        suite,
+        profile.seed,
+        profile.mix.media_reuse,
+        afresh=profile.mix.order == "phase",
     )
 
 
@@ -260,11 +277,12 @@ _PASSES_AT_ONCE: Final = 4
 
 
 @lru_cache(maxsize=64)
-def _closed_order(suite: Suite, seed: int, media_reuse: float, phase: int, stretch: int) -> Ints:
+def _closed_order(
+    suite: Suite, seed: int, media_reuse: float, phase: int, stretch: int, first_block: int
+) -> Ints:
     """Items of a stretch of so many passes of a closed-loop phase."""
     draw = rng(seed, Stream.ORDER, 1, phase, stretch)
-    # Each phase begins with another quarter of the suite, as far as can be from what was just sent.
-    fresh = passes(suite.strata, seed, _PASSES_AT_ONCE, draw, first_block=phase)
+    fresh = passes(suite.strata, seed, _PASSES_AT_ONCE, draw, first_block)
     return with_reuse(fresh, media_reuse, rng(seed, Stream.REUSE, 1, phase, stretch))
 
 

@@ -98,6 +98,12 @@ def test_what_a_run_would_stumble_over_is_a_warning(
     assert any(warning in w for w in warnings) if warning else warnings == []
 
 
+def test_a_phase_that_would_send_nothing_is_a_warning(mmload: Run, small: Path) -> None:
+    idle = '[[phase]]\nname = "idle"\nshape = "sustained"\nduration_s = 1\nrpm = 0.001\n'
+    small.write_text(small.read_text().replace("[mix]", f"{idle}[mix]"))
+    assert mmload("check", small, "--json").json["warnings"] == ["this seed plans no request for idle"]
+
+
 def test_no_gates_at_all_is_a_warning(mmload: Run, small: Path) -> None:
     small.write_text(small.read_text().split("[gates]")[0])
     assert any("[gates] is empty" in w for w in mmload("check", small, "--json").json["warnings"])

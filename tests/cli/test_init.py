@@ -178,6 +178,11 @@ def test_the_embedded_pipeline_needs_no_endpoint(mmload: Run, tmp_path: Path) ->
     assert load(tmp_path / "a.toml").target.engine == "sim"
 
 
+def test_the_profile_and_json_cannot_both_be_printed(mmload: Run) -> None:
+    ended = mmload("init", "sim", "--out", "-", "--json")
+    assert (ended.code, ended.out) == (2, "")
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

@@ -14,6 +14,7 @@ from mmload import plugins, schedule
 from mmload.model import NS_PER_S, InputError
 from mmload.profile import Profile
 from mmload.schedule import CLOSED_RESERVE, Schedule
+from mmload.schedule.order import stratified_order
 
 ITEMS = 100
 STRATA = np.array([i % 7 if i < 90 else 7 for i in range(ITEMS)])
@@ -160,6 +161,28 @@ def test_levels_answer_the_same_items_when_every_phase_begins_the_suite_afresh()
     assert first == second
     assert len(first) == 50
     assert whole.item[whole.phase == 0].tolist() != whole.item[whole.phase == 1].tolist()
+
+
+def test_closed_levels_answer_the_same_items_too_when_every_phase_begins_afresh() -> None:
+    for order, same in (("phase", True), ("run", False)):
+        whole = plan(profile({"users": 2}, {"users": 4}, mix={"order": order}))
+        first, second = ({whole.closed_item(n, k) for k in range(ITEMS // 4)} for n in (0, 1))
+        assert (first == second) is same
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=200), st.integers(0, 2**32))
+def test_every_prefix_of_a_stratified_order_has_the_proportions_of_the_whole(
+    strata: list[int], seed: int
+) -> None:
+    ids = np.array(strata)
+    order = stratified_order(ids, np.random.default_rng(seed))
+    assert sorted(order.tolist()) == list(range(len(ids)))
+    for stratum in set(strata):
+        share = strata.count(stratum) / len(strata)
+        seen = np.cumsum(ids[order] == stratum)
+        ideal = share * np.arange(1, len(ids) + 1)
+        # Within one of its own proportion; and the prefix itself within one a stratum of its place.
+        assert np.all(np.abs(seen - ideal) <= 1 + len(set(strata)) * share)
 
 
 def test_the_streams_are_separate() -> None:
