@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mmload.model import InputError
+
 if TYPE_CHECKING:
     from mmload.profile import Profile
 
+ENGINES = ("sim", "ocr")
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option(
@@ -39,8 +43,10 @@ def profile_options(command: F) -> F:
                 "--target", metavar="URL|sim|ocr", help="Drive this in place of the profile's target."
             ),
             click.option("--set", "sets", multiple=True, metavar="KEY.PATH=VALUE", help="Override one key."),
-            click.option("--seed", type=int, help="Seed of order, arrivals and sampling."),
-            click.option("--workers", type=int, help="Locust worker processes."),
+            click.option(
+                "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of order, arrivals and sampling."
+            ),
+            click.option("--workers", type=click.IntRange(1, 256), help="Locust worker processes."),
             plugin_option,
         )
     ):
@@ -63,8 +69,14 @@ def read_profile(
     for file in plugins:
         families.register_file(file)
     overrides = list(sets)
+    if target is not None and target not in ENGINES and "://" not in target:
+        near = get_close_matches(target, ENGINES, n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise InputError(
+            f'--target {target}: it must be sim, ocr or a URL as "http://127.0.0.1:8000/v1"{hint}'
+        )
     if target is not None:
-        overrides.append(f"target.engine={target}" if target in ("sim", "ocr") else f"target.url={target}")
+        overrides.append(f"target.engine={target}" if target in ENGINES else f"target.url={target}")
     if seed is not None:
         overrides.append(f"seed={seed}")
     if workers is not None:

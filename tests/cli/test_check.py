@@ -124,6 +124,25 @@ def test_bad_input_ends_with_2_and_names_the_line(mmload: Run, small: Path) -> N
     assert ended.err == f"mmload: {small}:7: phase[0].duration_s: found 0; it must be above 0 (seconds)\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--target", "smi"],
+            '--target smi: it must be sim, ocr or a URL as "http://127.0.0.1:8000/v1"; did you mean',
+        ),
+        (["--target", "http://192.0.2.1/v1"], "192.0.2.1 is not this machine"),
+        (["--seed", "-1"], "-1 is not in the range"),
+        (["--workers", "0"], "0 is not in the range"),
+        (["--plugin", "none.py"], "none.py: no such plugin file"),
+    ],
+)
+def test_a_wrong_option_is_exit_code_2(mmload: Run, small: Path, arguments: list[str], message: str) -> None:
+    ended = mmload("check", small, *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+
+
 def test_a_shape_of_my_own_is_planned_and_drawn(mmload: Run, small: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     plugin.write_text(
