@@ -44,7 +44,7 @@ def profile_options(command: F) -> F:
             ),
             click.option("--set", "sets", multiple=True, metavar="KEY.PATH=VALUE", help="Override one key."),
             click.option(
-                "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of order, arrivals and sampling."
+                "--seed", type=click.IntRange(min=0), help="Seed of order, arrivals and sampling."
             ),
             click.option("--workers", type=click.IntRange(1, 256), help="Locust worker processes."),
             plugin_option,
