@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -116,7 +117,7 @@ class Histogram:
         return list(self.values_at_ranks(rank_of(q, self.n) for q in qs))
 
     def count_above(self, limit_us: int) -> int:
-        """Values above the limit, to the resolution of a cell: a cell that holds the limit counts as within."""
+        """Values above the limit, to the resolution of a cell: the limit's own cell counts as within."""
         if limit_us >= HIGHEST_US:
             return 0
         cell = int(cells_of(np.array([max(0, limit_us)], np.int64))[0])
@@ -249,18 +250,17 @@ class Interval:
     histogram: Histogram
 
 
-def hlog(
-    intervals: Iterable[Interval], *, title: str, base_time_s: float, base_time_iso: str
-) -> Iterator[str]:
+def hlog(intervals: Iterable[Interval], *, title: str, base_time_s: float) -> Iterator[str]:
     """Lines (with line ends) of an interval log, format version 1.3, in order of start.
 
     ``base_time_s`` is seconds since the epoch of the run's time zero; ``title`` names the run. Written
     here because the library's writer fails on start times, has no tags, and floors the maximum.
     """
+    iso = datetime.fromtimestamp(base_time_s, UTC).isoformat(timespec="milliseconds")
     yield f"#[{title}]\n"
     yield "#[Histogram log format version 1.3]\n"
     yield f"#[BaseTime: {base_time_s:.3f} (seconds since epoch)]\n"
-    yield f"#[StartTime: {base_time_s:.3f} (seconds since epoch), {base_time_iso}]\n"
+    yield f"#[StartTime: {base_time_s:.3f} (seconds since epoch), {iso}]\n"
     yield '"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n'
     for i in sorted(intervals, key=lambda i: (i.start_s, i.tag)):
         top = (i.histogram.max_us or 0) / 1000

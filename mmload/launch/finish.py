@@ -95,7 +95,6 @@ def _write_histograms(run_dir: Path, reader: RunReader, info: RunInfo) -> None:
         intervals_for_log(reader.summary, info),
         title=f"mmload {info.header['mmload_version']} run={info.header['run_id']}",
         base_time_s=started,
-        base_time_iso=str(info.header["started_at"]),
     )
     write_text(run_dir / "latency.hlog", "".join(lines))
     for metric in ("e2e", "service", "ttft", "inter_token"):

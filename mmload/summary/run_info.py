@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -147,6 +148,17 @@ class RunInfo:
         while phase.burst_every_s and starts[-1] + phase.burst_every_s < phase.duration_s:
             starts.append(starts[-1] + phase.burst_every_s)
         return [(start + b, min(end, start + b + length)) for b in starts if start + b < end]
+
+    def stretches(self, plan: PhasePlan) -> list[Window]:
+        """All of a phase, cut where its planned load changes: between cuts only chance changes anything."""
+        whole = self.whole(plan)
+        cuts = {
+            self.bins_of(round(t * NS_PER_S), plan.end_ns)[0]
+            for _, start, end in self._parts(plan)
+            for t in (start, end)
+        }
+        edges = [whole.first, *sorted(c for c in cuts if whole.first < c < whole.last), whole.last]
+        return [Window(plan.number, first, last) for first, last in pairwise(edges)]
 
     def levels(self) -> list[Level]:
         """The offered loads that the measured phases hold; stretches that declare one load are pooled."""

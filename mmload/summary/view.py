@@ -160,19 +160,29 @@ class View:
         return [self._blocks(n) for n in _BLOCKS]
 
     def _blocks(self, wanted: int) -> tuple[Ints, list[int]]:
-        names = [self.info.phases[w.phase].group for w in self.windows]
-        group_number = {name: k for k, name in enumerate(dict.fromkeys(names))}
-        total = max(1, sum(w.last - w.first for w in self.windows))
+        """About so many blocks in all, two or more in each stretch of equal load; stretches are groups."""
+        stretches = self._stretches()
+        total = max(1, sum(w.last - w.first for _, w in stretches))
+        number = {name: k for k, name in enumerate(dict.fromkeys(name for name, _ in stretches))}
         cluster = np.zeros(len(self.bin), np.int64)
         groups: list[int] = []
-        for k, w in enumerate(self.windows):
+        for name, w in stretches:
             length = max(1, w.last - w.first)
             blocks = min(length, max(2, round(wanted * length / total)))
-            mine = self._window == k
-            place = np.clip((self.bin[mine] - w.first) * blocks // length, 0, blocks - 1)
-            cluster[mine] = len(groups) + place
-            groups += [group_number[names[k]]] * blocks
+            mine = (self.phases == w.phase) & (self.bin >= w.first) & (self.bin < w.last)
+            cluster[mine] = len(groups) + (self.bin[mine] - w.first) * blocks // length
+            groups += [number[name]] * blocks
         return cluster, groups
+
+    def _stretches(self) -> list[tuple[tuple[str, int], Window]]:
+        """Windows cut where the planned load changes; replicates of one stretch share a name."""
+        if not self.whole:
+            return [((self.info.phases[w.phase].group, 0), w) for w in self.windows]
+        out = []
+        for w in self.windows:
+            plan = self.info.phases[w.phase]
+            out += [((plan.group, k), part) for k, part in enumerate(self.info.stretches(plan))]
+        return out
 
 
 def latency_figures(view: View) -> dict[str, Any]:

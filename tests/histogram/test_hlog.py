@@ -23,7 +23,7 @@ def written(path):
         h = Histogram()
         h.record_many(rng.lognormal(13, 0.5, 300).astype(np.int64))
         rows.append(Interval(tag, start, 1.0, h))
-    lines = hlog(rows, title="mmload run=x", base_time_s=BASE_S, base_time_iso="2026-11-24T21:37:08.468Z")
+    lines = hlog(rows, title="mmload run=x", base_time_s=BASE_S)
     path.write_text("".join(lines))
     return rows
 
@@ -55,8 +55,16 @@ def test_the_python_package_reads_the_same_counts(tmp_path):
     assert found == [(i.tag, i.histogram.n) for i in rows]
 
 
+def test_the_start_is_given_in_words_too(tmp_path):
+    written(tmp_path / "x.hlog")
+    assert (
+        "#[StartTime: 1795556228.468 (seconds since epoch), 2026-11-24T21:37:08.468+00:00]"
+        in (tmp_path / "x.hlog").read_text()
+    )
+
+
 def test_a_tag_holds_no_comma_and_no_space():
     h = Histogram()
     h.record(5)
-    last = list(hlog([Interval("a, b", 0, 1, h)], title="t", base_time_s=0, base_time_iso=""))[-1]
+    last = list(hlog([Interval("a, b", 0, 1, h)], title="t", base_time_s=0))[-1]
     assert last.startswith("Tag=a__b,0.000,1.000,0.005,")
