@@ -18,7 +18,7 @@ from mmload.model import InputError
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
 @click.option("--suite", type=click.Path(path_type=Path), help="Folder of a built suite that it can answer.")
-@click.option("--config", help="JSON of [target.sim], or @FILE with it.")
+@click.option("--config", help="JSON of [target.sim] or [target.ocr], or @FILE.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Also write the ready line to this file.")
 @click.option("--set", "sets", multiple=True, metavar="KEY.PATH=VALUE", help="Override one key of PROFILE.")
 def serve(
@@ -33,22 +33,18 @@ def serve(
 ) -> None:
     """Serve /v1/chat/completions, /v1/models, /health and /metrics until interrupted.
 
-    With PROFILE, it behaves as the profile's [target.sim] says and can answer the profile's suite, which is
-    built if need be. Without one it knows no picture and answers that it cannot tell. Prints one JSON line
-    with its URL when it is ready.
+    With PROFILE, it behaves as the profile's [target.sim] or [target.ocr] says and can answer the profile's
+    suite, which is built if need be. Without one it knows no picture and answers that it cannot tell. Prints
+    one JSON line with its URL when it is ready.
     """
-    from mmload.profile import Sim
-
-    settings: Sim | None = None
     if profile is not None:
         asked = read_profile(profile, sets=sets)
-        engine, settings = engine or asked.target.engine, asked.target.sim
+        engine = engine or asked.target.engine or "sim"
+        config = config or getattr(asked.target, engine).model_dump_json()
         suite = suite or _suite(profile, sets)
     elif sets:
         raise InputError("--set overrides keys of a profile; give one")
     arguments = ["--engine", engine or "sim", "--host", host, "--port", str(port)]
-    if settings is not None and config is None:
-        config = settings.model_dump_json()
     for option, value in (("--suite", suite), ("--config", config), ("--ready-file", ready_file)):
         if value is not None:
             arguments += [option, str(value)]

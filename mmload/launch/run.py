@@ -148,7 +148,7 @@ class _Fleet:
         profile = plan.profile
         target = None
         if profile.target.engine is not None:
-            config = profile.target.sim.model_dump_json()
+            config = getattr(profile.target, profile.target.engine).model_dump_json()
             suite = str(plan.suite.dir)
             target = self._spawn(
                 "target", "mmload.serve", "--engine", profile.target.engine, "--port", "0",
