@@ -247,6 +247,13 @@ def test_values_that_must_be_measured_are_left_unanswered() -> None:
     assert envelope(asked, page(*BARS))["status"] == "insufficient_evidence"
 
 
+def test_numbers_of_other_tiles_are_not_taken_for_values() -> None:
+    tiles = (("5,678", 200, -2.0), ("2,212", 300, -2.0), ("9,414", 100, -2.0))
+    unlabelled = [row for row in BARS if row[0] not in ("647", "975", "565")]
+    found = envelope("What is the value for Nov?" + TAIL, page(*tiles, *unlabelled))
+    assert found["status"] == "insufficient_evidence"
+
+
 def test_a_pie_is_read_from_its_legend() -> None:
     pie = page(REF, ("ms in all", 0, 2), ("Oct 59", 300, 3), ("Nov 89", 300, 4), ("Dec 31", 300, 5))
     found = envelope("What is the value for Nov?" + TAIL, pie)["answer"]

@@ -56,13 +56,18 @@ def _slices(page: Page) -> list[_Bar]:
 
 
 def _bars(page: Page) -> list[_Bar]:
-    """Names along the bottom, each with a number above it; numbers left of the first name are the axis."""
+    """Names along the bottom, each with one number above it.
+
+    Numbers left of the first name are the axis; what stands above the code is not of this chart.
+    """
     names = _names(page)
     if len(names) < 2:
         return []
     left = min(name.x0 for name in names) - names[0].height / 2
     spread = min(b.x - a.x for a, b in pairwise(names))
-    figures = [(line, number(line.text)) for line in page.lines]
+    code = next((line for line in page.lines if re.search(r"\bRef\b", line.text)), None)
+    top = code.y if code and code.y < names[0].y0 else 0.0
+    figures = [(line, number(line.text)) for line in page.lines if line.y > top]
     above = [(line, n) for line, n in figures if n is not None and line.x > left and line.y < names[0].y0]
     bars = []
     for name in names:
