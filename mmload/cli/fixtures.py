@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -56,13 +57,19 @@ def build(
     click.echo(f"  {'folder':<12} {suite.dir}")
 
 
-@fixtures.command(epilog="Example: mmload fixtures verify traffic_profiles/burst.toml")
+@fixtures.command(epilog="Example: mmload fixtures verify traffic_profiles/burst.toml --redraw")
 @_profile
 @_sets
 @plugin_option
+@click.option("--redraw", is_flag=True, help="Draw it once more from its seed, and compare.")
 @json_option
-def verify(profile: Path | None, sets: tuple[str, ...], plugins: tuple[Path, ...], as_json: bool) -> int:
-    """Prove that the suite of PROFILE is the one that its manifest describes. Exits with 2 if it is not."""
+def verify(
+    profile: Path | None, sets: tuple[str, ...], plugins: tuple[Path, ...], redraw: bool, as_json: bool
+) -> int:
+    """Prove that the suite of PROFILE is the one that its manifest describes. Exits with 2 if it is not.
+
+    With --redraw also that its seed gives the same items and pixels here and now.
+    """
     from mmload import corpus
     from mmload.cli._plan import cached_suite, load_tasks
 
@@ -71,17 +78,33 @@ def verify(profile: Path | None, sets: tuple[str, ...], plugins: tuple[Path, ...
     if suite is None:
         command = "mmload fixtures build" + (f" {profile}" if profile else "")
         raise InputError(f"the suite{f' of {profile}' if profile else ''} is not built; run: {command}")
-    problems = corpus.verify(suite)
+    problems = corpus.verify(suite) + (_redrawn(mix, suite) if redraw else [])
     if as_json:
-        print_json({"suite_id": suite.id, "folder": str(suite.dir), "problems": problems})
+        print_json({"suite_id": suite.id, "folder": str(suite.dir), "redrawn": redraw, "problems": problems})
     elif not problems:
         images = sum(len(item.images) for item in suite.items)
-        click.echo(
-            f"suite {suite.id}: {len(suite.items):,} items and {images:,} images are as the manifest says"
-        )
+        proof = "as the manifest says" + (", and as its seed draws them" if redraw else "")
+        click.echo(f"suite {suite.id}: {len(suite.items):,} items and {images:,} images are {proof}")
     for problem in problems:
         click.echo(f"{suite.dir}: {problem}", err=True)
     return InputError.exit_code if problems else 0
+
+
+def _redrawn(mix: Mix, suite: Suite) -> list[str]:
+    """What is not the same in the suite when it is drawn again."""
+    from mmload import corpus
+    from mmload.cli._plan import load_tasks
+
+    with tempfile.TemporaryDirectory() as folder, _progress("drawing") as show:
+        again = corpus.build(mix, load_tasks(mix), Path(folder), progress=show).manifest
+    found = suite.manifest
+    problems = [] if again.items_sha256 == found.items_sha256 else ["its seed draws other items"]
+    if again.versions != found.versions:
+        problems.append(f"it was drawn with {found.versions}, here are {again.versions}")
+    changed = sorted(
+        name for name in {*again.images, *found.images} if again.images.get(name) != found.images.get(name)
+    )
+    return problems + [f"{name}: its seed draws another image" for name in changed]
 
 
 @fixtures.command(epilog="Example: mmload fixtures preview traffic_profiles/burst.toml --out suite.html")

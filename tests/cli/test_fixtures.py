@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,6 +18,19 @@ def test_a_suite_is_built_once_and_proved(mmload: Run, small: Path) -> None:
     ended = mmload("fixtures", "verify", small)
     assert ended.code == 0
     assert "as the manifest says" in ended.out
+
+
+def test_its_seed_draws_the_same_suite_again(mmload: Run, small: Path) -> None:
+    folder = Path(mmload("fixtures", "build", small, "--json").json["folder"])
+    ended = mmload("fixtures", "verify", small, "--redraw")
+    assert (ended.code, "as its seed draws them" in ended.out) == (0, True)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    name = next(iter(manifest["images"]))
+    manifest["images"][name][1] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    ended = mmload("fixtures", "verify", small, "--redraw")
+    assert ended.code == 2
+    assert f"{name}: its seed draws another image" in ended.err
 
 
 def test_a_changed_image_is_found(mmload: Run, small: Path) -> None:
