@@ -33,6 +33,11 @@ def test_burst_is_a_minute_of_traffic_and_a_thousand_measured_requests(mmload: R
     assert all(gate["certifiable"] for gate in result["gates"])
 
 
+@pytest.mark.parametrize("name", ["smoke", "ramp", "sustained", "burst"])
+def test_what_a_newcomer_runs_takes_at_most_90_seconds(mmload: Run, name: str) -> None:
+    assert mmload("check", ROOT / "traffic_profiles" / f"{name}.toml", "--json").json["duration_s"] <= 90
+
+
 def test_json_is_the_only_thing_on_stdout_and_adds_up(mmload: Run, small: Path) -> None:
     ended = mmload("check", small, "--json")
     result = json.loads(ended.out)
