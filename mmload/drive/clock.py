@@ -33,8 +33,11 @@ class Clock:
         self.steps: list[tuple[int, int]] = []
         """Each step of the wall clock seen: monotonic ns, size in ns."""
 
-    def resample(self) -> None:
+    def resample(self) -> bool:
+        """Sample the offset anew; true if the wall clock was set since the last time."""
         offset = wall_minus_monotonic()
-        if abs(offset - self.offset_ns) > _STEP_NS:
+        stepped = abs(offset - self.offset_ns) > _STEP_NS
+        if stepped:
             self.steps.append((time.monotonic_ns(), offset - self.offset_ns))
         self.offset_ns = offset
+        return stepped

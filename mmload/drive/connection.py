@@ -31,6 +31,8 @@ _SENDFILE_FROM: Final = 32 * 1024
 _unpack_timespec = struct.Struct("qq").unpack_from
 _ANCILLARY: Final = socket.CMSG_SPACE(16)
 
+_SLACK_NS: Final = 100_000
+
 _receive_buffer = bytearray(256 * 1024)
 _receive_view = memoryview(_receive_buffer)
 """One for the process: what was received is used up before the callback returns."""
@@ -220,17 +222,29 @@ class Connection:
             seconds, nanoseconds = _unpack_timespec(ancillary[0][2])
             stamp = seconds * 1_000_000_000 + nanoseconds - self.clock.offset_ns
             if not attempt.sent_ns <= stamp <= now:
-                # Outside of what is possible: a step of the wall clock, or the microsecond by which
-                # two samplings of the offset differ.
-                if not attempt.sent_ns - 1_000_000 <= stamp <= now + 1_000_000:
-                    self.clock.resample()
-                    attempt.kernel_clock = False
-                stamp = min(max(stamp, attempt.sent_ns), now) if attempt.kernel_clock else now
+                stamp = self._impossible(attempt, stamp, now)
+                if not stamp:
+                    return
         else:
             attempt.kernel_clock = False
         self.deadline_ns = min(now + self.idle_ns, self.total_deadline_ns)
         self.deadline_kind = ErrorKind.IDLE_TIMEOUT
         self._deliver(attempt, _receive_view[:n].tobytes(), stamp)
+
+    def _impossible(self, attempt: Attempt, stamp: int, now: int) -> int:
+        """A stamp before the request was sent, or in the future: what to take instead; 0 to take nothing."""
+        slack = _SLACK_NS
+        if attempt.sent_ns - slack <= stamp <= now + slack:
+            # Two samplings of the offset differ by as much.
+            return min(max(stamp, attempt.sent_ns), now)
+        if self.clock.resample():
+            attempt.kernel_clock = False
+            return now
+        if stamp < attempt.sent_ns and not attempt.received:
+            # The clock is right, so these bytes were there before the request left: somebody's second answer.
+            self._lost("bytes that nobody asked for")
+            return 0
+        return min(max(stamp, attempt.sent_ns), now)
 
     def _deliver(self, attempt: Attempt, data: bytes, stamp: int) -> None:
         if self.tls is not None:

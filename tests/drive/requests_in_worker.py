@@ -40,6 +40,8 @@ class Kept:
 def send(case: dict) -> list[dict]:
     url, stream, times = case.pop("url"), case.pop("stream", False), case.pop("times", 1)
     padding = case.pop("padding", 0)
+    pause_s = case.pop("pause_s", 0)
+    step_ns = case.pop("clock_step_s", 0) * 10**9
     target = Target.model_validate({"url": url, **case})
     phase = Phase(name="p", shape="sustained", duration_s=60, users=1)
     profile = Profile(name="p", target=target, phase=[phase])
@@ -58,6 +60,8 @@ def send(case: dict) -> list[dict]:
         traffic.start(time.monotonic_ns())
         lane = Lane(SimpleNamespace())
         lane.traffic, lane.endpoint = traffic, endpoint
+        # As if the wall clock had been set since the offset to it was sampled.
+        traffic.clock.offset_ns -= step_ns
         for seq in range(times):
             now = time.monotonic_ns() - traffic.t0_ns
             greenlet = gevent.spawn(lane._perform, Arrival(seq, now, 0, 0, 1.0, True))
@@ -65,6 +69,7 @@ def send(case: dict) -> list[dict]:
             traffic.in_flight.add(lane)
             greenlet.join()
             traffic.in_flight.discard(lane)
+            gevent.sleep(pause_s)
         lane._drop()
         traffic._watcher.stop()
         traffic._sweeper.stop()

@@ -60,7 +60,13 @@ FINE = (
 def records(fault_urls: dict[str, str], send: Any) -> dict[str, list[dict[str, Any]]]:
     names = [*EXPECTED, *FINE]
     cases = [
-        {"url": fault_urls[n], "stream": n in STREAMED, "times": 2 if n in FINE else 1, **TIMEOUTS}
+        {
+            "url": fault_urls[n],
+            "stream": n in STREAMED,
+            "times": 2 if n in FINE else 1,
+            "pause_s": 0.02,
+            **TIMEOUTS,
+        }
         for n in names
     ]
     return dict(zip(names, send(cases), strict=True))
