@@ -43,6 +43,8 @@ def load(
     text = _text(path)
     data = _parse(path, text)
     overridden = [_override(data, override) for override in overrides]
+    _own_items(data, path.parent)
+    _find_traces(data, path.parent)
     found = _validate(data, known or {})
     if isinstance(found, Profile):
         return found
@@ -132,6 +134,22 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         raise InputError(f"{path}{where}: not TOML: {said}" + (f": {line[:80]}" if line else "")) from None
     except RecursionError:
         raise InputError(f"{path}: nested too deeply; a profile has at most three levels") from None
+
+
+def _own_items(data: dict[str, Any], folder: Path) -> None:
+    """A user's own items are found beside the profile, and take the place of drawn tasks."""
+    mix = data.get("mix")
+    if isinstance(mix, dict) and isinstance(mix.get("items_file"), str):
+        mix["items_file"] = str((folder / mix["items_file"]).absolute())
+        mix.setdefault("tasks", {"own": 1.0})
+
+
+def _find_traces(data: dict[str, Any], folder: Path) -> None:
+    """A trace is found beside the profile, also when the frozen profile in a run's folder is run again."""
+    phases = data.get("phase")
+    for phase in phases if isinstance(phases, list) else []:
+        if isinstance(phase, dict) and isinstance(phase.get("trace"), str):
+            phase["trace"] = str((folder / phase["trace"]).absolute())
 
 
 def _validate(data: dict[str, Any], known: Mapping[str, Sequence[str]]) -> Profile | list[Problem]:

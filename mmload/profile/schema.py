@@ -265,6 +265,8 @@ class Mix(_Strict):
     order: Literal["run", "phase"] = "run"
     """``run``: no item repeats before the whole suite was sent. ``phase``: every phase begins the suite
     afresh, so that levels answer the same items (media then repeat from phase to phase)."""
+    items_file: str | None = None
+    """Your own items in place of drawn ones: a JSONL file (docs/workload.md), relative to the profile."""
 
 
 class Quality(_Strict):

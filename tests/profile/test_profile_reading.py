@@ -54,6 +54,17 @@ def test_a_good_profile_is_read_and_its_frozen_form_gives_the_same_profile(tmp_p
     assert read(tmp_path, frozen_toml(profile)) == profile
 
 
+def test_a_frozen_replay_still_finds_its_trace_from_another_folder(tmp_path: Path) -> None:
+    text = GOOD.replace('"burst"', '"replay"').replace("rpm = 600\npeak_rpm = 1200", 'trace = "t.csv"')
+    file = tmp_path / "x.toml"
+    file.write_text(text)
+    profile = load(file)
+    assert profile.phase[1].trace == str(tmp_path / "t.csv")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "profile.toml").write_text(frozen_toml(profile))
+    assert load(tmp_path / "run" / "profile.toml") == profile
+
+
 def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
     assert read(tmp_path, b"\xef\xbb\xbf" + GOOD.encode()).name == "good"
 
