@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +76,7 @@ def run(
     )
     finished, interrupted = launch(wanted, profile.parent, options)
     show(finished, as_json, quiet)
+    announce(finished, profile)
     return EXIT_INTERRUPTED if interrupted else EXIT_CODES[finished.verdict]
 
 
@@ -85,4 +88,15 @@ def show(finished: Finished, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         from mmload.report.terminal import conclusion
 
-        click.echo(conclusion(finished.figures, finished.profile, finished.run_dir))
+        width = min(120, max(60, shutil.get_terminal_size().columns))
+        click.echo(conclusion(finished.figures, finished.profile, finished.run_dir, width))
+
+
+def announce(finished: Finished, profile: Path) -> None:
+    """In GitHub Actions: step summary, outputs and annotations. On stderr, which the runner reads too."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from mmload.report.ci import publish
+
+    for line in publish(finished.run_dir, finished.figures, finished.profile, os.environ, str(profile)):
+        click.echo(line, err=True)

@@ -15,7 +15,19 @@ from mmload.report.files import write_bytes, write_text
 from mmload.report.folder import clean
 from mmload.report.table import Chart, Table
 from mmload.report.verdicts import WORDS, Headline
-from mmload.report.wording import DASH, count, gate_title, gate_writer, interval, known, ms, percent, rpm, usd
+from mmload.report.wording import (
+    DASH,
+    count,
+    gate_title,
+    gate_writer,
+    interval,
+    is_gate,
+    known,
+    ms,
+    percent,
+    rpm,
+    usd,
+)
 
 
 def write_capacity(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
@@ -54,8 +66,11 @@ def _capacity_sentence(found: Mapping[str, Any]) -> str:
         return "No load was found at which every gate holds."
     between = interval(at_quality.get("low"), at_quality.get("high"), rpm)
     said = f"requests per minute at quality{f', {between} with 95% confidence' if between else ''}"
-    if at_quality.get("limited_by"):
-        return f"{said}. Beyond it {gate_title(str(at_quality['limited_by']))} gives way first."
+    limited = at_quality.get("limited_by")
+    if limited and not is_gate(limited):
+        return f"{said}; {limited}."
+    if limited:
+        return f"{said}. Beyond it {gate_title(str(limited))} gives way first."
     return f"{said}. Nothing gave way: the limit lies beyond what was tried."
 
 

@@ -18,6 +18,7 @@ from mmload.report.wording import (
     gate_title,
     gate_writer,
     interval,
+    is_gate,
     known,
     ms,
     percent,
@@ -126,13 +127,17 @@ def _at_quality(measured: Measured) -> Headline:
     alone = throughput.get("latency_only_rpm")
     if known(alone) and alone != found.get("value"):
         said.append(f"by latency alone it would be {rpm(alone)}")
-    return Headline("Requests per minute at quality", rpm(found.get("value")), "rpm", "; ".join(said))
+    unit = "rpm" if known(found.get("value")) else ""
+    return Headline("Requests per minute at quality", rpm(found.get("value")), unit, "; ".join(said))
 
 
 def _limited(measured: Measured) -> str:
     """What ended the climb: the first load that did not hold every gate, and the gate that gave way."""
     found = measured.part("throughput", "rpm_at_quality")
-    limit = gate_title(str(found["limited_by"])) if found.get("limited_by") else ""
+    limited = found.get("limited_by")
+    if limited and not is_gate(limited):
+        return str(limited)
+    limit = gate_title(str(limited)) if limited else ""
     levels = sorted(measured.part("throughput").get("levels") or [], key=lambda level: level.get("rpm") or 0)
     beyond = next((level for level in levels if level.get("verdict") != "pass"), None)
     if beyond is not None and beyond.get("verdict") == "inconclusive":
@@ -177,7 +182,7 @@ def _trust(measured: Measured) -> Headline:
         f"generator at {percent(validity.get('generator_cpu_ratio'))} of a core"
     )
     return Headline(
-        "Can this run be trusted?", "Yes", "" if not warnings else f"{len(warnings)} to note", detail
+        "Can this run be trusted?", "Yes", "" if not warnings else f"({len(warnings)} to note)", detail
     )
 
 

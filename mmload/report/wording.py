@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from mmload.profile import Gates
+
 DASH = "–"
 """Stands for a figure that is absent. Never 0."""
 
@@ -159,6 +161,11 @@ def gate_writer(name: str) -> Any:
     if "cross_talk" in name or "violations" in name:
         return count
     return percent
+
+
+def is_gate(name: Any) -> bool:
+    """Whether it is a key of ``[gates]``; what limits a rate may also be said in words."""
+    return str(name) in Gates.model_fields
 
 
 def gate_direction(name: str) -> str:

@@ -341,3 +341,24 @@ def test_the_dashboard_imports_as_grafana_expects():
         and b["y"] < a["y"] + a["h"]
     ]
     assert overlap == []
+
+
+def test_the_page_of_metrics_names_each_metric_with_its_labels_and_no_other():
+    metrics = make()
+    fill(metrics, 0, bad=True)
+    page = (DEPLOY.parent / "docs" / "metrics.md").read_text()
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `mmload_")]
+    written = {
+        name: set(re.findall(r"\w+", row[3]))
+        for row in rows
+        for name in re.findall(r"`(mmload_\w+)`", row[1])
+    }
+    exposed_labels: dict[str, set[str]] = {}
+    for name, labels in samples(metrics):
+        base = re.sub(r"_(bucket|sum|count)$", "", name)
+        exposed_labels.setdefault(base, set()).update({key for key, _ in labels} - {"le"})
+    infos = {"mmload_build_info", "mmload_run_info"}
+    assert set(written) == set(exposed_labels)
+    assert {n: k for n, k in written.items() if n not in infos} == {
+        n: k for n, k in exposed_labels.items() if n not in infos
+    }

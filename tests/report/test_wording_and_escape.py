@@ -104,3 +104,9 @@ def test_xml_text_is_xml_whatever_the_model_said(text):
     from xml.etree import ElementTree
 
     ElementTree.fromstring(f'<a b="{escape.xml_text(text)}">{escape.xml_text(text)}</a>')
+
+
+def test_a_bound_that_is_missing_makes_an_interval_one_sided():
+    assert wording.interval(985, None, wording.rpm) == "at least 985"
+    assert wording.interval(None, 0.02, wording.percent) == "at most 2%"
+    assert wording.interval(None, None, wording.percent) == ""
