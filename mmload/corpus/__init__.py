@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mmload.corpus.bodies import Bodies, encode
 from mmload.corpus.build import build, default_cache, location
+from mmload.corpus.preview import preview
 from mmload.corpus.suite import Suite, load, nonces, strata, verify
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "load",
     "location",
     "nonces",
+    "preview",
     "strata",
     "verify",
 ]

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from mmload.corpus import own
 from mmload.corpus.nonce import nonce
 from mmload.corpus.plan import GENERATION, Slot, plan
-from mmload.corpus.suite import FORMAT, Manifest, Suite, load, sha256
+from mmload.corpus.suite import FORMAT, Manifest, Suite, load, pixel_hash, sha256
 from mmload.model import ImageFile, InputError, Item
 from mmload.profile import Mix
 
@@ -84,6 +85,17 @@ def spec_of(mix: Mix, tasks: Mapping[str, Drawer]) -> dict[str, Any]:
     """All that decides what the items are."""
     keys = ("items", "suite_seed", "tasks", "unanswerable", "images", "formats", "prompt_tokens",
             "images_per_request", "languages", "variants")  # fmt: skip
+    if mix.items_file is not None:
+        path = Path(mix.items_file)
+        if own.TASK not in tasks:
+            raise InputError(
+                f'mix.items_file: such items are scored by the task "{own.TASK}": leave mix.tasks out'
+            )
+        return {
+            "format": FORMAT,
+            "own": own.digest(path, own.read(path)),
+            "tasks": {own.TASK: tasks[own.TASK].version},
+        }
     dumped = mix.model_dump(mode="json")
     used = {name: tasks[name].version for name in mix.tasks if name in tasks}
     return {"generation": GENERATION, "format": FORMAT, "mix": {k: dumped[k] for k in keys}, "tasks": used}
@@ -111,7 +123,6 @@ def build(
 
     Raises ``InputError`` for a mix that cannot be drawn or a cache that cannot be written.
     """
-    slots = plan(spec, {name: task.pairs for name, task in tasks.items()})
     described = spec_of(spec, tasks)
     name = spec_id(described)
     libraries = versions()
@@ -124,7 +135,11 @@ def build(
     draft = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     try:
         (draft / "images").mkdir(parents=True, exist_ok=True)
-        made = _draw_all(slots, tasks, draft, spec.suite_seed, progress, processes)
+        if spec.items_file is None:
+            slots = plan(spec, {known: task.pairs for known, task in tasks.items()})
+            made = _draw_all(slots, tasks, draft, spec.suite_seed, progress, processes)
+        else:
+            made = _copied(own.read(Path(spec.items_file)), draft, progress)
         _write(draft, made, described, name, libraries)
         _move(draft, final)
     except OSError as error:
@@ -193,6 +208,20 @@ def _draw_all(
             index += 1
         kept.append(one)
     return kept
+
+
+def _copied(rows: Sequence[own.Row], draft: Path, progress: Progress | None) -> list[_Made]:
+    """A user's own items, with their images beside them."""
+    made = []
+    for index, row in enumerate(rows):
+        hashes = {}
+        for data, image in row.images:
+            (draft / image.file).write_bytes(data)
+            hashes[image.file] = (image.sha256, pixel_hash(data))
+        made.append(_Made(own.item(row, index), hashes, ""))
+        if progress:
+            progress(index + 1, len(rows))
+    return made
 
 
 def _batches(

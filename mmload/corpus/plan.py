@@ -101,7 +101,7 @@ def parse_variant(name: str) -> tuple[str, tuple[int, ...]]:
         return kind, (0,)
     if not at:
         return kind, SEVERITIES
-    if severity.isdecimal() and int(severity) in SEVERITIES:
+    if kind != "clean" and severity.isdecimal() and int(severity) in SEVERITIES:
         return kind, (int(severity),)
     raise InputError(f'mix.variants: "{name}" has no severity of 1 to 5 after the @')
 

@@ -59,21 +59,30 @@ class Envelope:
 
     def parse(self, text: str) -> Parsed:
         """Strict JSON, else one code fence around it removed, else invalid. Nothing else is salvaged."""
+        kind, body = self.parse_any(text)
+        return Parsed(kind, body) if isinstance(body, dict) else Parsed("invalid", {})
+
+    def parse_any(self, text: str) -> tuple[str, Any]:
+        """The same for a schema whose value need not be an object."""
         body = self._read(text)
         if body is not None:
-            return Parsed("strict", body)
-        fenced = _FENCE.fullmatch(text)
-        body = self._read(fenced.group(1)) if fenced else None
-        return Parsed("invalid", {}) if body is None else Parsed("repaired", body)
+            return "strict", body
+        inner = unfenced(text)
+        body = self._read(inner) if inner is not None else None
+        return ("invalid", None) if body is None else ("repaired", body)
 
-    def _read(self, text: str) -> Mapping[str, Any] | None:
+    def _read(self, text: str) -> Any:
         body = loads(text)
-        if not isinstance(body, dict):
-            return None
         try:
-            return body if self._validator.is_valid(body) else None
+            return body if body is not None and self._validator.is_valid(body) else None
         except (ValueError, OverflowError, RecursionError):  # lone surrogates, numbers beyond any JSON reader
             return None
+
+
+def unfenced(text: str) -> str | None:
+    """What stands in the one code fence that is all of ``text``; None if it is not fenced."""
+    fenced = _FENCE.fullmatch(text)
+    return fenced.group(1) if fenced else None
 
 
 def loads(text: str) -> Any:

@@ -100,7 +100,8 @@ def scene(rng: random.Random, want: Want) -> Scene:
 
 
 def _chosen(rng: random.Random, want: Want, nonce: str) -> tuple[int, Theme, Data]:
-    columns, rows = (15, 13) if want.width < 24 * 17 else (22, 18)
+    small = want.width < 24 * 17 or want.height < 19 * 17
+    columns, rows = (15, 13) if small else (22, 18)
     em = choose_em(rng, want, columns, rows)
     return em, theme(rng, want, THEMES), _data(rng, want.width / em, want.height / em, nonce)
 
@@ -148,7 +149,7 @@ def _data(rng: random.Random, columns: float, rows: float, nonce: str) -> Data:
     start = rng.randrange(len(pool) - count + 1)
     categories = list(pool[start : start + count])
     what, unit, low, high = rng.choice(_MEASURES)
-    wide = kind in ("grouped", "line") and columns > 20
+    wide = kind in ("grouped", "line") and columns > 20 and rows > 16
     series = (
         ["2024", "2025", "2026"][: rng.randint(2, 3) if kind == "grouped" else rng.randint(1, 2)]
         if wide
@@ -160,7 +161,7 @@ def _data(rng: random.Random, columns: float, rows: float, nonce: str) -> Data:
         unit = f"{unit} in all"
     room = (columns - 6) / count / len(series) * 0.72
     labelled = kind == "pie" or (
-        rng.random() < 0.5 and room > 2.2 and not (kind == "line" and len(series) > 1)
+        (rng.random() < 0.5 or rows < 16) and room > 2.2 and not (kind == "line" and len(series) > 1)
     )
     values = [_spread(rng, low, high, count) for _ in series]
     if kind == "pie":

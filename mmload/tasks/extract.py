@@ -186,7 +186,7 @@ def drawn(
     rng: random.Random, want: Want, kind: str, nonce: str | None = None, notice: Notice | None = None
 ) -> tuple[Document, Canvas, Marks]:
     """A document of ``kind`` at the wanted size, with its truth and where each value stands."""
-    small = want.width < 24 * 17
+    small = want.width < 24 * 17 or want.height < 20 * 17
     columns, rows = _NEEDS.get(kind, (15, 11) if small else (22, 20))
     em = choose_em(rng, want, columns, rows + (3 if notice else 0))
     make = {"form": _form, "log": _log}.get(kind, _bill)
@@ -240,7 +240,7 @@ def _other_days(day: date) -> list[str]:
 
 def _bill(rng: random.Random, kind: str, want: Want, rows: float, columns: float) -> Document:
     """An invoice or a receipt whose sums are consistent."""
-    slip = columns < 20
+    slip = columns < 20 or rows < 15
     code, sign = rng.choice(CURRENCIES)
     room = int((rows - 12.0) / 2.9) if kind == "receipt" else int((rows - 21.4) / 1.75)
     count = 0 if slip else min(rng.randint(2, 6), room)

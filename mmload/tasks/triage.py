@@ -44,7 +44,8 @@ ANSWER: Final[dict[str, Any]] = {
 }
 SHAPE: Final = (
     '{"component","category","severity","root_cause_code","next_action"} by this table.'
-    " Component by the letters of the error code on screen: AUTH login, BILL billing, MAIL mail, SRCH search, FILE storage."
+    " Component by the letters of the error code on screen: AUTH login,"
+    " BILL billing, MAIL mail, SRCH search, FILE storage."
     " Category by its first digit: 1 network, 2 permission, 3 data, 4 capacity."
     " Severity: whole company without workaround S1; whole company with workaround, or a team"
     " without, S2; a team with, or one person without, S3; else S4."

@@ -228,7 +228,7 @@ def resolve(answer: Mapping[str, Any], dom: Sequence[Mapping[str, Any]]) -> Mapp
 def _claims(
     answer: Mapping[str, Any], found: Mapping[str, Any] | None, target: str, dom: Sequence[Mapping[str, Any]]
 ) -> tuple[Claims, list[str]]:
-    """The action is one claim: that its target exists and can take it; then, that its row is the one meant."""
+    """The action is one claim: that its target exists and can take it. Its row is another."""
     claims, safety = Claims(), list[str]()
     if answer["action"] in ("wait", "none"):
         return claims, safety
