@@ -14,7 +14,7 @@ from typing import Any
 from mmload import corpus, journal, report, verdict
 from mmload.histogram import hgrm, hlog
 from mmload.model import InputError, Item, Money, Score, Verdict
-from mmload.profile import Profile, frozen_toml
+from mmload.profile import Cost, Profile, frozen_toml
 from mmload.report.answers import AnswerRow, write_answers
 from mmload.report.files import write_text
 from mmload.report.parquet import RequestRow, write_requests
@@ -51,11 +51,15 @@ def finish(
     environment: Mapping[str, Any] | None = None,
     secrets: tuple[str, ...] = (),
     reader: RunReader | None = None,
+    cost: Cost | None = None,
 ) -> Finished:
-    """Write every file of the run folder from its journals. Raises ``InputError`` if there is no run."""
+    """Write every file of the run folder from its journals. Raises ``InputError`` if there is no run.
+
+    ``cost`` puts other prices in the place of those that the run was made with.
+    """
     if not (run_dir / RUN_JOURNAL).exists():
         raise InputError(f"{run_dir}: no run of mmload in this folder ({RUN_JOURNAL} is missing)")
-    reader = reader or RunReader(run_dir, load_items)
+    reader = reader or RunReader(run_dir, load_items, cost)
     reader.poll()
     info = reader.plan
     ending = Ending(reader.end, reader.events, reader.last_ns, reader.damaged)
