@@ -21,7 +21,7 @@ CHUNK_TOKENS = 2048
 CROWDING = 0.12
 """Each further request in a batch makes a decode step so much longer: why batches are not free."""
 _PACE = 0.1
-"""Weight of the newest request in the moving average that waits are foretold from."""
+"""Weight of the newest request in the moving averages that waits are foretold from."""
 _ABORT_S = 0.25
 """Longest time for which a request whose asker has gone still holds its slot while decoding."""
 _SLEEP_FLOOR_S = 0.0005
@@ -50,6 +50,8 @@ class Job:
     cancelled: bool = False
     prefill_left_s: float = 0.0
     steps_left: float = 0.0
+    planned_s: float = 0.0
+    """Service time as foreseen, at the batcher's speed."""
 
     def service_s(self) -> float:
         """Time at an otherwise empty worker, at speed 1."""
@@ -70,8 +72,13 @@ class Batcher:
         self.running = 0
         self.tokens_held = 0
         """Tokens of prompt and answer that running requests keep in the cache."""
-        self.occupancy_s = Job(tokens_in=1500, tokens_out=120).service_s() / speed
-        """How long a request lately held a slot (moving average; at first, a guess)."""
+        self._waiting_s = 0.0
+        """Planned time of all that wait."""
+        self._running_s = 0.0
+        self._planned_s = Job(tokens_in=1500, tokens_out=120).service_s() / speed
+        """Planned time of a request, lately; at first, a guess."""
+        self._stretch = 1.0
+        """How much longer than planned a request lately held its slot: what a crowded batch costs."""
         self._clock = clock
         self._replicas = [_Replica(self, slots, pause_s, clock) for _ in range(workers)]
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,6 +98,9 @@ class Batcher:
         job.queued_at = self._clock()
         job.prefill_left_s = (BASE_S + job.cost * job.tokens_in / PREFILL_TOKENS_PER_S) * job.jitter
         job.steps_left = max(1, job.tokens_out) * job.jitter
+        job.planned_s = job.service_s() / self.speed
+        self._planned_s += _PACE * (job.planned_s - self._planned_s)
+        self._waiting_s += job.planned_s
         self.waiting.append(job)
         # A busy replica looks into the queue by itself; waking all idle ones for one request is waste.
         idle = next((replica for replica in self._replicas if not replica.wake.is_set()), None)
@@ -98,22 +108,39 @@ class Batcher:
             idle.wake.set()
 
     def expected_wait_s(self, ahead: int = 0) -> float:
-        """Wait of a newcomer behind those queued and ``ahead`` still on their way, at today's pace."""
-        blocked = len(self.waiting) + ahead + self.running - self.slots
-        return max(0, blocked + 1) * self.occupancy_s / self.slots
+        """Wait of a newcomer behind those queued and ``ahead`` still on their way.
+
+        From the planned time of the very requests that wait: a mean of past ones would be wrong for as long
+        as it remembers the rung before this one.
+        """
+        if len(self.waiting) + ahead + self.running < self.slots:
+            return 0.0
+        # Running requests end one after another: the first leaves in half of a slot's share of one.
+        first = self._running_s / self.running / 2 if self.running else 0.0
+        return self._stretch * (first + self._waiting_s + ahead * self._planned_s) / self.slots
+
+    def admitted(self, job: Job) -> None:
+        """A replica has taken ``job`` from the queue."""
+        self.running += 1
+        self.tokens_held += job.tokens_in
+        self._waiting_s -= job.planned_s
+        self._running_s += job.planned_s
 
     def left(self, job: Job) -> None:
         """A replica has done with ``job``."""
         self.running -= 1
         self.tokens_held -= job.tokens_in
-        if job.done_at is not None and job.started_at is not None:
-            self.occupancy_s += _PACE * (job.done_at - job.started_at - self.occupancy_s)
+        self._running_s -= job.planned_s
+        if job.done_at is not None and job.started_at is not None and job.planned_s > _SLEEP_FLOOR_S:
+            ratio = (job.done_at - job.started_at) / job.planned_s
+            self._stretch += _PACE * (ratio - self._stretch)
 
     def cancel(self, job: Job) -> None:
         """The asker is gone: give its place to another."""
         job.cancelled = True
         if job.started_at is None and job in self.waiting:
             self.waiting.remove(job)
+            self._waiting_s -= job.planned_s
 
 
 class _Replica:
@@ -149,8 +176,7 @@ class _Replica:
             job.started_at = self._clock()
             job.changed.set()
             self._running.append(job)
-            self._owner.running += 1
-            self._owner.tokens_held += job.tokens_in
+            self._owner.admitted(job)
 
     async def _cycle(self) -> None:
         """One prefill chunk and one decode step, or as many steps as nobody would notice."""
