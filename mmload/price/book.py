@@ -12,6 +12,9 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from mmload.model import NS_PER_S, ErrorKind, Money, Outcome, Record
 from mmload.price.catalogue import ListPrice, list_price, source
 from mmload.profile import Cost, ModelPrice
@@ -19,6 +22,8 @@ from mmload.profile import Cost, ModelPrice
 MICRO: Final = 1_000_000
 _SECONDS_PER_HOUR: Final = 3600
 _HOUR_NS: Final = _SECONDS_PER_HOUR * NS_PER_S
+
+Ints = npt.NDArray[np.int64]
 
 TIMEOUTS: Final = frozenset(
     {ErrorKind.FIRST_BYTE_TIMEOUT.value, ErrorKind.IDLE_TIMEOUT.value, ErrorKind.TOTAL_TIMEOUT.value}
@@ -147,6 +152,21 @@ class PriceBook:
             0 if ok else self._fallback,
             self._review if ok else 0,
         )
+
+    def bill_answers(self, models: Sequence[str], tokens_in: Ints, cached: Ints, tokens_out: Ints) -> Ints:
+        """``bill`` for many answers (outcome ok, one attempt) at once: components, shape (n, 6).
+
+        -1 is unknown, among the arguments and in the result. ``tokens_in`` must be known.
+        """
+        number = {name: k for k, name in enumerate(dict.fromkeys(models))}
+        table = np.array([self.rate(name) or (-1, -1, -1) for name in number], np.int64).reshape(-1, 3)
+        rate = table[[number[name] for name in models]]
+        cached = np.clip(cached, 0, tokens_in)
+        pico = (tokens_in - cached) * rate[:, 0] + cached * rate[:, 2] + tokens_out * rate[:, 1]
+        out = np.zeros((len(models), len(Bill._fields)), np.int64)
+        out[:, 0] = np.where((rate[:, 0] < 0) | (tokens_out < 0), -1, (pico + MICRO // 2) // MICRO)
+        out[:, 2], out[:, 3], out[:, 5] = self._validator, self._tool, self._review
+        return out
 
     def _billed(self, error: str) -> bool:
         return error in ANSWERED_BADLY or (error in TIMEOUTS and self.cost.bill_timeouts)

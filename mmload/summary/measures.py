@@ -14,12 +14,13 @@ import numpy as np
 
 from mmload.histogram import Ints
 from mmload.model import NS_PER_US, ErrorKind, Outcome, Record, Score
-from mmload.price import ANSWERED_BADLY, Bill
+from mmload.price import ANSWERED_BADLY
 from mmload.summary.run_info import RunInfo
 
 W_ONE: Final = 1 << 16
 VALUE_ONE: Final = 1000
 CLAIM_TYPES: Final = ("object", "attribute", "relation", "action", "code")
+_CLAIM_NUMBER: Final = {kind: k for k, kind in enumerate(CLAIM_TYPES)}
 GAVE_UP: Final = frozenset(
     kind.value
     for kind in (
@@ -180,11 +181,13 @@ class Columns:
         self.has_ttft = self.ok & (self.first_token_ns >= 0)
         self.within_slo = self.ok & ended & (self.e2e_us <= info.slo_us[self.item])
         self.within_slo &= ~self.has_ttft | (self.ttft_us <= info.slo_ttft_us[self.item])
+        self.tokens_in, self.tokens_out = _ints(r["tokens_in"]), _ints(r["tokens_out"])
+        self.tokens_cached = _ints(r["tokens_cached"])
         self.attempts = np.array(r["attempts"], np.int64)
 
 
-def record_rows(c: Columns, bills: Sequence[Bill]) -> Ints:
-    """Rows of ``M`` for a batch of records, shape (n, len(M))."""
+def record_rows(c: Columns, costs: Ints) -> Ints:
+    """Rows of ``M`` for a batch of records, shape (n, len(M)); ``costs`` by component, -1 for unknown."""
     x = np.zeros((c.n, len(M)), np.int64)
     x[:, M.PLANNED] = 1
     for column, mask in (
@@ -199,15 +202,13 @@ def record_rows(c: Columns, bills: Sequence[Bill]) -> Ints:
     ):
         x[:, column] = mask
     x[:, M.SERVICE_US] = np.where(c.has_service, c.service_us, 0)
-    for column, name in (
-        (M.TOKENS_IN, "tokens_in"),
-        (M.TOKENS_OUT, "tokens_out"),
-        (M.TOKENS_CACHED, "tokens_cached"),
+    for column, values in (
+        (M.TOKENS_IN, c.tokens_in),
+        (M.TOKENS_OUT, c.tokens_out),
+        (M.TOKENS_CACHED, c.tokens_cached),
     ):
-        x[:, column] = np.maximum(_ints(c.raw[name]), 0)
+        x[:, column] = np.maximum(values, 0)
     x[:, M.BYTES_OUT], x[:, M.BYTES_IN] = c.raw["request_bytes"], c.raw["response_bytes"]
-    money = [[-1 if b is None else b for b in bill] for bill in bills]
-    costs = np.array(money, np.int64)
     x[:, M.UNPRICED_MODEL], x[:, M.UNPRICED_RETRIES] = costs[:, 0] < 0, costs[:, 1] < 0
     x[:, M.C_MODEL : M.C_REVIEW + 1] = np.maximum(costs, 0)
     x[:, M.C_FAILED] = np.where(c.ok, 0, x[:, M.C_MODEL] + x[:, M.C_TOOLS])
@@ -253,12 +254,11 @@ def score_rows(scores: Sequence[Score], w: Ints, within_slo: Any, passed: Any) -
     ):
         x[:, column] = [s.nonce == nonce for s in scores]
     x[:, M.N_SAFETY] = [bool(s.safety) for s in scores]
-    for first, claims in (
-        (M.CLAIMS, [s.claims for s in scores]),
-        (M.HALLUCINATED, [s.hallucinated for s in scores]),
-    ):
-        for k, kind in enumerate(CLAIM_TYPES):
-            x[:, first + k] = [c.get(kind, 0) for c in claims]
+    for i, s in enumerate(scores):
+        for first, claims in ((M.CLAIMS, s.claims), (M.HALLUCINATED, s.hallucinated)):
+            for kind, n in claims.items():
+                if kind in _CLAIM_NUMBER:
+                    x[i, first + _CLAIM_NUMBER[kind]] = n
     return x
 
 

@@ -205,6 +205,8 @@ def _heat(summary: Summary, info: RunInfo) -> dict[str, Any]:
 def _worst(entry: Sequence[Any], info: RunInfo, answers: Mapping[int, str]) -> dict[str, Any]:
     value, negative_e2e, seq, phase, item_index, reason = entry
     item = info.items[item_index]
+    # The rest of a truth (baits, plausible errors, the whole screen) is for scorers, not for readers.
+    right = {key: item.truth[key] for key in ("status", "answer") if key in item.truth} or item.truth
     return {
         "seq": seq,
         "phase": info.phases[phase].name,
@@ -212,7 +214,7 @@ def _worst(entry: Sequence[Any], info: RunInfo, answers: Mapping[int, str]) -> d
         "image": item.images[0].file if item.images else None,
         "prompt": _text(item.prompt, item),
         "answer": _text(answers[seq], item) if seq in answers else None,
-        "expected": _text(json.dumps(item.truth, ensure_ascii=False, default=str), item),
+        "expected": _text(json.dumps(right, ensure_ascii=False, default=str), item),
         "score": value / 1000,
         "reason": reason,
         "e2e_ms": milliseconds(-negative_e2e),

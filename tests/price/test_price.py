@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,6 +142,26 @@ def test_the_ledger_is_the_sum_of_its_bills_to_the_micro_dollar(rows):
         Fraction(0),
     )
     assert abs(by_component[0] - exact) <= Fraction(len(rows), 2)
+
+
+tokens = st.none() | st.integers(0, 10**5)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["m", "m-small-1", "other", ""]), st.integers(0, 10**5), tokens, tokens),
+        max_size=30,
+    )
+)
+def test_many_answers_at_once_cost_what_each_costs_alone(rows):
+    prices = book()
+    alone = [
+        prices.bill(ok(_TEMPLATE, model=m, tokens_in=i, tokens_cached=c, tokens_out=o), 64)
+        for m, i, c, o in rows
+    ]
+    columns = [np.array([-1 if r[k] is None else r[k] for r in rows], np.int64) for k in (1, 2, 3)]
+    together = prices.bill_answers([r[0] for r in rows], *columns)
+    assert together.tolist() == [[-1 if amount is None else amount for amount in bill] for bill in alone]
 
 
 _TEMPLATE = Record(

@@ -9,6 +9,7 @@ from synthetic import DEFAULT_STRETCHES, LOG_SIGMA, Stretch, gaps_of, synthetic_
 from mmload import verdict
 from mmload.model import Outcome
 from mmload.summary import Ending, RunReader, answers_of, figures, intervals_for_log, series, worst_seqs
+from mmload.summary.sums import _timings
 
 PERCENTILES = {"n", "mean", "p50", "p90", "p95", "p99", "p999", "max", "uncertified"}
 
@@ -267,6 +268,26 @@ def test_stages_come_from_the_header_with_their_share(found):
     assert stages["preprocess"]["p50"] == pytest.approx(12.0, rel=0.001)
     assert stages["model"]["share"] == pytest.approx(0.5, abs=0.01)
     assert stages["queue"]["share"] == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("a;dur=1.5, b;dur=2", {"a": 1.5, "b": 2.0}),
+        ("a;dur=1.5,b;dur=0", {"a": 1.5, "b": 0.0}),
+        ('cache;desc="hit, or miss";dur=23.2, db;dur=53', {"cache": 23.2, "db": 53.0}),
+        ("missedCache", {}),
+        ("a, 3;dur=1", {"3": 1.0}),
+        ("a;dur=nan, b;dur=4", {"b": 4.0}),
+        ("a;dur=x", {}),
+        ("total ; dur=12", {"total": 12.0}),
+        (";dur=", {}),
+        (",,,", {}),
+    ],
+)
+def test_server_timing_is_read_in_all_its_forms(header, expected):
+    names, durations = _timings(header)
+    assert dict(zip(names, durations, strict=True)) == expected
 
 
 def test_the_clock_is_named(tmp_path, found):
