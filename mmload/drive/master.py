@@ -165,7 +165,7 @@ class Master:
         if self.reason == "done":
             self.reason = reason
             if self.shape.t0_ns:
-                self._event(reason)
+                self._event("budget_stop" if reason == "budget" else reason)
                 self._send_stop()
 
     def _send_stop(self) -> None:
@@ -235,7 +235,7 @@ def _run(options: argparse.Namespace) -> int:
     for number, reason in (
         (signal.SIGTERM, "interrupted"),
         (signal.SIGINT, "interrupted"),
-        (signal.SIGUSR1, "budget_stop"),
+        (signal.SIGUSR1, "budget"),
     ):
         gevent.signal_handler(number, master.stop, reason)
     try:

@@ -6,6 +6,7 @@ The same for a run that has just ended, one that is read again, and one cut shor
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,14 +119,13 @@ def _scores(run_dir: Path) -> dict[int, Score]:
 def _write_rows(run_dir: Path, info: RunInfo, secrets: tuple[str, ...]) -> None:
     scores = _scores(run_dir)
     phase_of: dict[int, str] = {p.number: p.name for p in info.phases}
-    seen: dict[int, int] = {}
+    first_seqs = [p.first_seq for p in info.phases]
 
     def requests() -> Iterator[RequestRow]:
         for kind, body in journal.Follower(run_dir / RUN_JOURNAL).poll():
             if kind != journal.RECORDS:
                 continue
             for record in body:
-                seen[record.seq] = record.phase
                 item = info.items[record.item]
                 cost: Money = info.book.bill(record, item.prompt_tokens).total
                 yield RequestRow(record, phase_of[record.phase], item, cost, scores.get(record.seq))
@@ -135,7 +135,7 @@ def _write_rows(run_dir: Path, info: RunInfo, secrets: tuple[str, ...]) -> None:
             if kind != journal.ANSWERS:
                 continue
             for answer in body:
-                phase = phase_of.get(seen.get(answer.seq, -1), "")
+                phase = info.phases[bisect_right(first_seqs, answer.seq) - 1].name
                 yield AnswerRow(
                     answer.seq, phase, info.items[answer.item], answer.text, scores.get(answer.seq)
                 )

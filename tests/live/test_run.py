@@ -216,3 +216,13 @@ def wait_for_records(folder: Path) -> None:
     while not journal.exists() or journal.stat().st_size < 12_000:
         assert time.monotonic() < give_up, "the run did not begin"
         time.sleep(0.05)
+
+
+def test_a_spent_budget_stops_the_traffic_and_says_so(mmload: Mmload) -> None:
+    prices = "[cost.models.sim-large]\ninput_usd_per_mtok = 1000.0\noutput_usd_per_mtok = 1000.0\n"
+    long = BASE.replace("duration_s = 3", "duration_s = 40")
+    ran = mmload(long + "[cost]\nbudget_usd = 5.0\n" + prices)
+    assert ran.code == 5
+    counts = ran.summary["counts"]
+    assert adds_up(counts) and 0 < counts["sent"] < counts["planned"]
+    assert "budget" in (ran.folder / "report.md").read_text()
