@@ -1,0 +1,56 @@
+"""Statements about proportions, percentiles and means that say how sure they are.
+
+Pure functions on counts and small arrays. Not aware of requests, of phases, or of what a proportion is
+about. Unless a name says otherwise, ``confidence`` is two-sided; a ``*_lower`` or ``*_upper`` is one-sided.
+"""
+
+from mmload.intervals.clusters import Clustered, clustered_ratio, clustered_share, t_interval
+from mmload.intervals.distributions import beta_quantile, betainc, binomial_cdf, normal_quantile, t_quantile
+from mmload.intervals.estimate import CERTIFY, CONFIDENCE, Estimate
+from mmload.intervals.percentiles import (
+    certifying_n,
+    early_stopping_rank,
+    quantile_rank_lower,
+    quantile_rank_upper,
+)
+from mmload.intervals.proportions import (
+    clopper_pearson,
+    clopper_pearson_lower,
+    clopper_pearson_upper,
+    confidence_sequence,
+    hajek,
+    kish,
+    wilson,
+    wilson_bound_n,
+)
+from mmload.intervals.pvalues import holm, mcnemar, two_sided_p
+
+__all__ = [
+    "CERTIFY",
+    "CONFIDENCE",
+    "Clustered",
+    "Estimate",
+    "beta_quantile",
+    "betainc",
+    "binomial_cdf",
+    "certifying_n",
+    "clopper_pearson",
+    "clopper_pearson_lower",
+    "clopper_pearson_upper",
+    "clustered_ratio",
+    "clustered_share",
+    "confidence_sequence",
+    "early_stopping_rank",
+    "hajek",
+    "holm",
+    "kish",
+    "mcnemar",
+    "normal_quantile",
+    "quantile_rank_lower",
+    "quantile_rank_upper",
+    "t_interval",
+    "t_quantile",
+    "two_sided_p",
+    "wilson",
+    "wilson_bound_n",
+]
