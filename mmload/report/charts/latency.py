@@ -305,15 +305,25 @@ def over_time(measured: Measured) -> Chart:
     )
 
 
+LONGEST_JOIN = 3
+"""Points further apart than this are not joined: nothing is known between them."""
+
+
 def _draw_percentile(plot: Plot, points: list[tuple[float, float | None]], key: Key) -> None:
     """A line; where too few requests leave gaps, its points, joined faintly to be followed by eye."""
     seen = [(x, y) for x, y in points if y is not None]
     if len(seen) > 0.8 * len(points):
         plot.line(points, key)
         return
-    joined = [(plot.px(x), plot.py(y)) for x, y in seen]
+    step = points[1][0] - points[0][0] if len(points) > 1 else 1.0
+    joined: list[tuple[float, float] | None] = []
+    for (x, y), (before, _) in zip(seen, [seen[0], *seen], strict=False):
+        if x - before > LONGEST_JOIN * step:
+            joined.append(None)
+        joined.append((plot.px(x), plot.py(y)))
     plot.scene.add(Line(joined, key.role, 1.25, "2 3", opacity=0.7))
-    plot.scene.add(*[Marker(x, y, key.role, key.shape or "circle", 3) for x, y in joined])
+    if key.shape:
+        plot.scene.add(*[Marker(*at, key.role, key.shape, 3) for at in joined if at is not None])
 
 
 def _range(values: list[float | None]) -> str:
