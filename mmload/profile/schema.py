@@ -333,6 +333,8 @@ class Gates(_Strict):
     """Lower confidence bound of task-weighted quality."""
     quality_loss_max: Share | None = None
     """Upper bound of what quality loses against the baseline phase, on the same items."""
+    robustness_loss_max: Share | None = None
+    """Upper bound of the mean relative loss of quality on degraded twins (severity 1 to 3)."""
     schema_valid_min: Share | None = None
     """Lower confidence bound of the share of answers whose schema is valid."""
     critical_hallucination_max: Share | None = None

@@ -23,6 +23,7 @@ from mmload.model import CheckVerdict
 from mmload.summary.measures import W_ONE, M
 from mmload.summary.paired import paired
 from mmload.summary.run_info import milliseconds
+from mmload.summary.twins import robustness
 from mmload.summary.view import View
 
 _TWO_SIDED: Final = 2 * CONFIDENCE - 1
@@ -42,6 +43,7 @@ class Gate:
 GATES: Final = {
     "quality_min": Gate("accuracy", upper=False),
     "quality_loss_max": Gate("accuracy", upper=True),
+    "robustness_loss_max": Gate("robustness", upper=True),
     "schema_valid_min": Gate("friction", upper=False),
     "critical_hallucination_max": Gate("hallucination", upper=True),
     "overreach_max": Gate("hallucination", upper=True),
@@ -60,7 +62,7 @@ GATES: Final = {
     "cross_talk_max": Gate("safety", upper=True),
     "safety_violations_max": Gate("safety", upper=True),
 }
-OF_THE_RUN: Final = frozenset({"rpm_at_quality_min", "recovery_s_max"})
+OF_THE_RUN: Final = frozenset({"robustness_loss_max", "rpm_at_quality_min", "recovery_s_max"})
 """Gates on the run as a whole; all others can be held against any load level."""
 
 
@@ -151,6 +153,15 @@ def _loss(view: View) -> Evidence:
         return UNKNOWN
     bound = found.bound(_TWO_SIDED)
     return Evidence(-bound.value, -bound.high, -bound.low, found.n_answers)
+
+
+def robustness_evidence(view: View) -> Evidence:
+    """Mean relative loss on degraded twins."""
+    found = robustness(view)
+    if found is None:
+        return UNKNOWN
+    bound = found.bound(_TWO_SIDED)
+    return Evidence(bound.value, bound.low, bound.high, found.n_pairs)
 
 
 def _share(k: float, n: float, seen: int | None = None) -> Evidence:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mmload.intervals import CONFIDENCE
 from mmload.model import NS_PER_S, PhasePlan
-from mmload.summary.evidence import UNKNOWN, Evidence, gather
+from mmload.summary.evidence import UNKNOWN, Evidence, gather, robustness_evidence
 from mmload.summary.levels import (
     JudgedLevel,
     Recovery,
@@ -26,6 +26,7 @@ from mmload.summary.quality import quality_figures
 from mmload.summary.run_info import RunInfo, milliseconds
 from mmload.summary.slices import by_slice, slice_rows
 from mmload.summary.sums import Summary
+from mmload.summary.twins import robustness_figures
 from mmload.summary.validity import Ending, missing, validity_figures
 from mmload.summary.view import Cells, View, latency_figures, ratio
 
@@ -58,7 +59,7 @@ def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> di
             "headroom_ratio": _headroom(at_quality["value"], info.profile.expected_peak_rpm),
             "levels": [{**level.as_dict(), **_level_cost(level, levels, calm)} for level in levels],
         },
-        "quality": quality_figures(view, by_slice(slice_rows(summary, info, _design_effect(view)))),
+        "quality": _quality(view),
         "cost": cost_figures(view),
         "stages": _stages(summary),
         "phases": [_phase(summary, info, cells, p, ending, recoveries.get(p.number)) for p in info.phases],
@@ -69,6 +70,13 @@ def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> di
         "gates": [],
         "verdict": None,
     }
+
+
+def _quality(view: View) -> dict[str, Any]:
+    found = quality_figures(view, by_slice(slice_rows(view.summary, view.info, _design_effect(view))))
+    found["robustness"] = robustness_figures(view)
+    found["safety"]["by_rule"] = dict(sorted(view.summary.safety.items()))
+    return found
 
 
 def _design_effect(view: View) -> float:
@@ -197,6 +205,7 @@ def _evidence(
     view: View, at_quality: dict[str, Any], levels: Sequence[JudgedLevel], recoveries: list[Recovery | None]
 ) -> dict[str, Evidence]:
     found = gather(view)
+    found["robustness_loss_max"] = robustness_evidence(view)
     found["rpm_at_quality_min"] = _rpm_evidence(at_quality, levels)
     found["recovery_s_max"] = _recovery_evidence([r for r in recoveries if r])
     for name, estimate in zip(_COST_GATES, bill(view).bound(2 * CONFIDENCE - 1), strict=True):

@@ -15,6 +15,7 @@ from mmload.intervals import Estimate, clopper_pearson
 from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, M
 from mmload.summary.paired import paired, paired_figures
 from mmload.summary.slices import weighted_wilson
+from mmload.summary.twins import pair_accuracy
 from mmload.summary.view import View, ratio, rounded
 
 
@@ -39,14 +40,21 @@ def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]
         "abstention": _abstention(view),
         "schema_valid_ratio": ratio(view.sum(M.W_VALID), view.sum(M.W)),
         "schema_strict_ratio": ratio(view.sum(M.W_STRICT), view.sum(M.W)),
-        "safety": {
-            "violations": view.sum(M.N_SAFETY) if view.sum(M.N_SCORED) else None,
-            "cross_talk": view.sum(M.N_FOREIGN) if view.sum(M.N_SCORED) else None,
-            "nonce_missing": view.sum(M.N_NONCE_MISSING) if view.sum(M.N_SCORED) else None,
-            "nonce_wrong": view.sum(M.N_NONCE_WRONG) if view.sum(M.N_SCORED) else None,
-        },
+        "safety": _safety(view),
         "baseline_delta": paired_figures(paired(view), view.info.profile.quality.baseline),
     }
+
+
+def _safety(view: View) -> dict[str, Any]:
+    """Answers that broke a rule, or carry the wrong nonce; None of nothing scored."""
+    columns = {
+        "violations": M.N_SAFETY,
+        "cross_talk": M.N_FOREIGN,
+        "nonce_missing": M.N_NONCE_MISSING,
+        "nonce_wrong": M.N_NONCE_WRONG,
+    }
+    scored = view.sum(M.N_SCORED) > 0
+    return {name: view.sum(column) if scored else None for name, column in columns.items()}
 
 
 def unconditional(view: View) -> float | None:
@@ -100,7 +108,8 @@ def _hallucination(view: View) -> dict[str, Any]:
 def _abstention(view: View) -> dict[str, Any]:
     """Overreach: unanswerable yet answered. False abstention: answerable yet declined.
 
-    ``f1`` is that of abstaining where one should; ``youden_j`` is 1 - overreach - false abstention.
+    ``f1`` is that of abstaining where one should; ``youden_j`` is 1 - overreach - false abstention;
+    ``pair_accuracy`` is the chance to be right on an unanswerable item and on its answerable twin.
     """
     unanswerable, answerable = view.sum(M.W_UNANSWERABLE), view.sum(M.W_ANSWERABLE)
     over, false = (
@@ -111,6 +120,7 @@ def _abstention(view: View) -> dict[str, Any]:
     exact = clopper_pearson(view.sum(M.N_OVERREACH), n) if n else None
     right = unanswerable - view.sum(M.W_OVERREACH)
     wrong = view.sum(M.W_OVERREACH) + view.sum(M.W_FALSE_ABSTENTION)
+    pairs, n_pairs = pair_accuracy(view)
     return {
         "overreach": over,
         "overreach_low": rounded(exact.low) if exact else None,
@@ -119,4 +129,6 @@ def _abstention(view: View) -> dict[str, Any]:
         "youden_j": None if over is None or false is None else rounded(1 - over - false),
         "f1": ratio(2 * right, 2 * right + wrong) if unanswerable else None,
         "n_unanswerable": n,
+        "pair_accuracy": pairs,
+        "n_pairs": n_pairs,
     }
