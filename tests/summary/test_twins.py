@@ -110,9 +110,7 @@ def test_where_clean_items_fail_too_the_loss_means_nothing(info):
     ("on_answerable", "on_unanswerable", "expected"),
     [(1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.5, 0.5, 0.25)],
 )
-def test_always_answering_and_always_declining_are_worth_nothing(
-    answerable_right, unanswerable_right, expected
-):
+def test_always_answering_and_always_declining_are_worth_nothing(on_answerable, on_unanswerable, expected):
     plain = [replace(i, answerable=True, twin="") for i in make_items(10)]
     twins = [replace(i, index=10 + i.index, id=f"t{i.index}", answerable=False, twin=i.id) for i in plain]
     profile = make_profile((Stretch("a", 60, 60),))
