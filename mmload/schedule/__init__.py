@@ -113,7 +113,7 @@ class Schedule:
 
     def closed_item(self, phase: int, k: int) -> int:
         """Item of the k-th request of a closed-loop phase (``seq = first_seq + k``), for any k."""
-        stretch, place = divmod(k, _PASSES_AT_ONCE * len(self._pi))
+        stretch, place = divmod(k, _passes_at_once(len(self._pi)) * len(self._pi))
         known = self._stretches.get(phase)
         if known is None or known[0] != stretch:
             # Unless levels shall answer the same items, each closed loop begins with another quarter of
@@ -273,7 +273,12 @@ def _open_items(profile: Profile, phases: Sequence[PhasePlan], counts: Sequence[
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
-_PASSES_AT_ONCE: Final = 4
+_STRETCH: Final = 1024
+"""Requests of a closed loop that are ordered together, at least."""
+
+
+def _passes_at_once(items: int) -> int:
+    return max(4, -(-_STRETCH // items))
 
 
 @lru_cache(maxsize=64)
@@ -282,7 +287,7 @@ def _closed_order(
 ) -> Ints:
     """Items of a stretch of so many passes of a closed-loop phase."""
     draw = rng(seed, Stream.ORDER, 1, phase, stretch)
-    fresh = passes(suite.strata, seed, _PASSES_AT_ONCE, draw, first_block)
+    fresh = passes(suite.strata, seed, _passes_at_once(len(suite.strata)), draw, first_block)
     return with_reuse(fresh, media_reuse, rng(seed, Stream.REUSE, 1, phase, stretch))
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mmload.schedule.streams import Stream, rng
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 REUSE_WINDOW: Final = 32
 """A planned repeat takes an item sent at most this many requests before."""
@@ -22,17 +23,23 @@ quarters of the suite lie between an item and its next use, so that chance repea
 
 
 def stratified_order(strata: Ints, draw: np.random.Generator) -> Ints:
-    """A random order in which every stretch holds each stratum in its proportion, give or take one.
-
-    The j-th item of a stratum of n lands at a random point of the j-th n-th of the unit interval.
-    """
-    shuffled = draw.permutation(len(strata))
-    by_stratum = shuffled[np.argsort(strata[shuffled], kind="stable")]
-    _, starts, sizes = np.unique(strata[by_stratum], return_index=True, return_counts=True)
-    rank = np.arange(len(strata)) - np.repeat(starts, sizes)
-    position = (rank + draw.random(len(strata))) / np.repeat(sizes, sizes)
-    order: Ints = by_stratum[np.argsort(position, kind="stable")]
+    """A random order in which every stretch holds each stratum in its proportion, give or take one."""
+    order: Ints = _stratified_orders(strata, *draw.random((2, 1, len(strata))))[0]
     return order
+
+
+def _stratified_orders(strata: Ints, rank_draw: Floats, place_draw: Floats) -> Ints:
+    """One order for each row of the draws (uniform in [0, 1), a column for each item).
+
+    The j-th item of a stratum of n lands at a random point of the j-th n-th of the unit interval. All rows
+    at once: order by order, a small suite would cost a closed loop more than the requests themselves.
+    """
+    by_stratum = np.lexsort((rank_draw, np.broadcast_to(strata, rank_draw.shape)), axis=-1)
+    _, starts, sizes = np.unique(np.sort(strata), return_index=True, return_counts=True)
+    rank = np.arange(len(strata)) - np.repeat(starts, sizes)
+    position = (rank + place_draw) / np.repeat(sizes, sizes)
+    orders: Ints = np.take_along_axis(by_stratum, np.argsort(position, axis=-1, kind="stable"), axis=-1)
+    return orders
 
 
 def passes(strata: Ints, seed: int, count: int, draw: np.random.Generator, first_block: int = 0) -> Ints:
@@ -40,8 +47,14 @@ def passes(strata: Ints, seed: int, count: int, draw: np.random.Generator, first
     base = stratified_order(strata, rng(seed, Stream.ORDER))
     blocks = [block for block in np.array_split(base, _BLOCKS) if len(block)]
     blocks = blocks[first_block % len(blocks) :] + blocks[: first_block % len(blocks)]
-    parts = [block[stratified_order(strata[block], draw)] for _ in range(count) for block in blocks]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+    draws = draw.random((count, 2, len(strata)))
+    orders, at = [], 0
+    for block in blocks:
+        rank_draw, place_draw = (draws[:, k, at : at + len(block)] for k in (0, 1))
+        orders.append(block[_stratified_orders(strata[block], rank_draw, place_draw)])
+        at += len(block)
+    items: Ints = np.concatenate(orders, axis=1).ravel()
+    return items
 
 
 def with_reuse(fresh: Ints, share: float, draw: np.random.Generator) -> Ints:
