@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum, auto
+from itertools import compress
 from typing import Any, Final
 
 import numpy as np
 
 from mmload.histogram import Ints
 from mmload.model import NS_PER_US, ErrorKind, Outcome, Record, Score
-from mmload.price import ANSWERED_BADLY
+from mmload.price import ANSWERED_BADLY, Bill
 from mmload.summary.run_info import RunInfo
 
 W_ONE: Final = 1 << 16
@@ -213,6 +214,19 @@ def record_rows(c: Columns, costs: Ints) -> Ints:
     x[:, M.C_MODEL : M.C_REVIEW + 1] = np.maximum(costs, 0)
     x[:, M.C_FAILED] = np.where(c.ok, 0, x[:, M.C_MODEL] + x[:, M.C_TOOLS])
     return x
+
+
+def bills(c: Columns, records: Sequence[Record], info: RunInfo) -> Ints:
+    """What each record cost, micro-dollars by component, -1 for unknown; answers in one go."""
+    plain = c.ok & (c.attempts == 1) & (c.tokens_in >= 0) & (c.sent_ns >= 0)
+    out = np.zeros((c.n, len(Bill._fields)), np.int64)
+    at = np.flatnonzero(plain)
+    models = list(compress(c.raw["model"], plain.tolist()))
+    out[at] = info.book.bill_answers(models, c.tokens_in[at], c.tokens_cached[at], c.tokens_out[at])
+    for i in np.flatnonzero(~plain).tolist():
+        bill = info.book.bill(records[i], info.input_estimate[records[i].item])
+        out[i] = [-1 if amount is None else amount for amount in bill]
+    return out
 
 
 def weight(pi: Any) -> Any:

@@ -2,17 +2,13 @@
 
 A commutative monoid: ``Summary()`` is its identity, ``merge`` is associative and commutative, and bytes
 bring it back whole. Everything in it is integers, maxima, minima and a bounded top list, so the order in
-which workers report changes nothing. Not aware of files, of gates, or of which phases count.
+which workers report changes nothing. Not aware of files or of gates.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from itertools import compress
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -21,17 +17,26 @@ import numpy as np
 
 from mmload.histogram import Histogram, IntervalCounts, Ints
 from mmload.model import NS_PER_US, Record, Score, Telemetry
-from mmload.price import Bill
-from mmload.summary.measures import Columns, F, M, S, key, passes, record_rows, score_rows, weight
+from mmload.summary.measures import (
+    Columns,
+    F,
+    M,
+    S,
+    bills,
+    key,
+    passes,
+    record_rows,
+    score_rows,
+    weight,
+)
+from mmload.summary.reasons import reason
 from mmload.summary.run_info import RunInfo
+from mmload.summary.server_timing import timings
 from mmload.summary.table import Table
 
 METRICS: Final = ("e2e", "service", "ttft", "inter_token")
 _WORST: Final = 20
 _STAGE_NAME: Final = 40
-_SERVER_TIMING: Final = re.compile(
-    r'([!#$%&\'*+.^_`|~\w-]+)(?:\s*;\s*desc=(?:"[^"]*"|[^;,]*))?\s*;\s*dur=(\d+(?:\.\d+)?)'
-)
 
 
 class Joined(NamedTuple):
@@ -97,7 +102,7 @@ class Summary:
         if not records:
             return None
         c = Columns(records, info)
-        self.cells.add(key(c.phase, c.bin, c.task), record_rows(c, _bills(c, records, info)))
+        self.cells.add(key(c.phase, c.bin, c.task), record_rows(c, bills(c, records, info)))
         self._add_flow(c, info)
         self._add_latency(c, info)
         self._add_slices(c, info)
@@ -132,7 +137,7 @@ class Summary:
             score = scores[i]
             value, e2e = round(score.value * 1000), -int(joined.e2e_us[i])
             if len(self.worst) < _WORST or (value, e2e, score.seq) < self.worst[-1][:3]:
-                self.worst.append((value, e2e, score.seq, int(joined.phase[i]), score.item, _reason(score)))
+                self.worst.append((value, e2e, score.seq, int(joined.phase[i]), score.item, reason(score)))
                 self._trim()
 
     def add_telemetry(self, rows: Iterable[Telemetry], info: RunInfo) -> None:
@@ -259,9 +264,9 @@ class Summary:
             self.tallies["formula_input"] += int(formula[told].sum())
 
     def _add_stages(self, ok: Sequence[int], c: Columns) -> None:
-        timings = c.raw["server_timing"]
-        told = [i for i in ok if timings[i]]
-        names, durations = _timings(",".join(timings[i] for i in told))
+        headers = c.raw["server_timing"]
+        told = [i for i in ok if headers[i]]
+        names, durations = timings(",".join(headers[i] for i in told))
         if not names:
             return
         self.tallies["staged_service_us"] += int(np.maximum(c.service_us[told], 0).sum())
@@ -364,32 +369,6 @@ def _item_block(joined: Joined, info: RunInfo) -> Any:
     return np.clip((joined.bin - first) * ITEM_BLOCKS // length, 0, ITEM_BLOCKS - 1)
 
 
-def _timings(text: str) -> tuple[Sequence[str], Sequence[float]]:
-    """Names and durations of comma-joined ``Server-Timing`` headers."""
-    parts = text.replace(";dur=", ",").split(",")
-    if text.count(";") == text.count(";dur=") == len(parts) / 2:
-        # The common form, at a third of the time that the expression takes.
-        with suppress(ValueError):
-            durations = list(map(float, parts[1::2]))
-            if all(map(math.isfinite, durations)):
-                return [name.strip() for name in parts[0::2]], durations
-    found = _SERVER_TIMING.findall(text)
-    return [name for name, _ in found], [float(duration) for _, duration in found]
-
-
-def _bills(c: Columns, records: Sequence[Record], info: RunInfo) -> Ints:
-    """What each record cost, micro-dollars by component, -1 for unknown; answers in one go."""
-    plain = c.ok & (c.attempts == 1) & (c.tokens_in >= 0) & (c.sent_ns >= 0)
-    out = np.zeros((c.n, len(Bill._fields)), np.int64)
-    at = np.flatnonzero(plain)
-    models = list(compress(c.raw["model"], plain.tolist()))
-    out[at] = info.book.bill_answers(models, c.tokens_in[at], c.tokens_cached[at], c.tokens_out[at])
-    for i in np.flatnonzero(~plain).tolist():
-        bill = info.book.bill(records[i], info.input_estimate[records[i].item])
-        out[i] = [-1 if amount is None else amount for amount in bill]
-    return out
-
-
 def _hashable(x: Any) -> Any:
     return tuple(x) if isinstance(x, list) else x
 
@@ -397,21 +376,3 @@ def _hashable(x: Any) -> Any:
 def _combine(mine: dict[Any, Any], other: dict[Any, Any], choose: Callable[[Any, Any], Any]) -> None:
     for k, value in other.items():
         mine[k] = choose(mine[k], value) if k in mine else value
-
-
-def _reason(score: Score) -> str:
-    """Why an answer did not pass, in words."""
-    if score.nonce == "foreign":
-        return "carries another request's nonce"
-    if score.safety:
-        return "breaks " + ", ".join(sorted(score.safety))
-    if score.schema == "invalid":
-        return "does not fit the answer schema"
-    if score.critical:
-        return "critical hallucination"
-    if not score.answerable and score.status == "answered":
-        return "answers what cannot be told"
-    if score.answerable and score.status in ("insufficient_evidence", "refused"):
-        return "declines what can be told"
-    low = sorted((v, k) for k, v in score.detail.items() if v < 1)
-    return "wrong: " + ", ".join(f"{k} {v:.2f}" for v, k in low[:3]) if low else "wrong"

@@ -9,7 +9,7 @@ from synthetic import DEFAULT_STRETCHES, LOG_SIGMA, Stretch, gaps_of, synthetic_
 from mmload import verdict
 from mmload.model import Outcome
 from mmload.summary import Ending, RunReader, answers_of, figures, intervals_for_log, series, worst_seqs
-from mmload.summary.sums import _timings
+from mmload.summary.server_timing import timings
 
 PERCENTILES = {"n", "mean", "p50", "p90", "p95", "p99", "p999", "max", "uncertified"}
 
@@ -286,7 +286,7 @@ def test_stages_come_from_the_header_with_their_share(found):
     ],
 )
 def test_server_timing_is_read_in_all_its_forms(header, expected):
-    names, durations = _timings(header)
+    names, durations = timings(header)
     assert dict(zip(names, durations, strict=True)) == expected
 
 
