@@ -19,7 +19,7 @@ import mmload
 from mmload import corpus, plugins, schedule
 from mmload.corpus import Bodies, Suite
 from mmload.model import NS_PER_S, InputError, Item
-from mmload.profile import Profile, to_toml_dict
+from mmload.profile import Profile, Target, to_toml_dict
 from mmload.schedule import Schedule
 from mmload.shapes import Shape
 from mmload.tasks import Task
@@ -80,13 +80,13 @@ def build(
         name: _make("tasks", name) for name, weight in profile.mix.tasks.items() if weight > 0
     }
     target = profile.target
-    adapter: Adapter = _make("wire", target.protocol, target.model, target.body)
+    adapter = _adapter(target)
     suite = corpus.build(profile.mix, tasks, cache or corpus.default_cache(), progress)
 
     def encode(item: Item, images: Sequence[bytes]) -> bytes:
         return adapter.encode(item, images, item.streaming)
 
-    bodies = corpus.encode(suite, encode, _wire_key(profile), target.streaming)
+    bodies = corpus.encode(suite, encode, _wire_key(target, adapter), target.streaming)
     compiled = schedule.compile(profile, shapes, corpus.strata(suite), [item.task for item in suite.items])
     return Plan(
         profile,
@@ -106,9 +106,17 @@ def _make(family: str, name: str, *arguments: object) -> Any:
     return factory(*arguments)
 
 
-def _wire_key(profile: Profile) -> str:
-    target = profile.target
-    return f"{target.protocol}|{target.model}|{target.streaming}|{sorted(target.body.items())}"
+def _adapter(target: Target) -> Adapter:
+    """An adapter takes model and extra body; one that a file describes takes the file too."""
+    file = () if target.template is None else (Path(target.template),)
+    made: Adapter = _make("wire", target.protocol, target.model, target.body, *file)
+    return made
+
+
+def _wire_key(target: Target, adapter: Adapter) -> str:
+    return (
+        f"{target.protocol}|{adapter.version}|{target.model}|{target.streaming}|{sorted(target.body.items())}"
+    )
 
 
 def _fingerprint(profile: Profile, tasks: Mapping[str, Task], bodies: Bodies, compiled: Schedule) -> str:

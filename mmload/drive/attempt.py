@@ -20,6 +20,13 @@ from mmload.wire import Adapter, Reader
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 MAX_ERROR_BODY: Final = 64 * 1024
+_STREAMS: Final = (
+    "text/event-stream",
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/x-jsonlines",
+)
+"""Content types that come event by event; ``application/jsonl`` also begins the name ``jsonlines``."""
 
 
 class Failure(Exception):
@@ -120,10 +127,10 @@ class Attempt(HTTPResponseParser):
         kind = self._content_type
         if self._encoding not in ("", "identity"):
             self._fail(ErrorKind.BAD_ENCODING, f"content-encoding {self._encoding} was not asked for")
+        elif kind.startswith(_STREAMS):
+            self.reader = self.adapter.reader(True)
         elif "json" in kind or not kind:
             self.reader = self.adapter.reader(False)
-        elif kind.startswith("text/event-stream"):
-            self.reader = self.adapter.reader(True)
         else:
             self._fail(ErrorKind.WRONG_CONTENT_TYPE, f"content-type {kind[:100]}")
 
@@ -188,7 +195,7 @@ class Attempt(HTTPResponseParser):
         if self._headers_done and not self._sized:
             self.complete = True
         elif self._headers_done:
-            stream = self.reader is not None and self._content_type.startswith("text/event-stream")
+            stream = self.reader is not None and self._content_type.startswith(_STREAMS)
             kind = ErrorKind.TRUNCATED_STREAM if stream else ErrorKind.TRUNCATED_BODY
             self._fail(kind, f"closed after {self._body_bytes} bytes of the body")
         elif self.received:

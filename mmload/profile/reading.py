@@ -45,6 +45,7 @@ def load(
     overridden = [_override(data, override) for override in overrides]
     _own_items(data, path.parent)
     _find_traces(data, path.parent)
+    _find_template(data, path.parent)
     found = _validate(data, known or {})
     if isinstance(found, Profile):
         return found
@@ -150,6 +151,13 @@ def _find_traces(data: dict[str, Any], folder: Path) -> None:
     for phase in phases if isinstance(phases, list) else []:
         if isinstance(phase, dict) and isinstance(phase.get("trace"), str):
             phase["trace"] = str((folder / phase["trace"]).absolute())
+
+
+def _find_template(data: dict[str, Any], folder: Path) -> None:
+    """The description of a custom pipeline is found beside the profile."""
+    target = data.get("target")
+    if isinstance(target, dict) and isinstance(target.get("template"), str):
+        target["template"] = str((folder / target["template"]).absolute())
 
 
 def _validate(data: dict[str, Any], known: Mapping[str, Sequence[str]]) -> Profile | list[Problem]:

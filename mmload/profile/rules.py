@@ -75,17 +75,26 @@ def _target(target: Target, known: Mapping[str, Sequence[str]]) -> Iterator[Prob
         yield from _url(target.url, target.allow_remote)
     if "protocol" in known:
         yield from _name(("target", "protocol"), target.protocol, known["protocol"])
+    if (target.protocol == "template") != (target.template is not None):
+        text = 'a TOML file and protocol = "template" go together; found the one without the other'
+        yield Problem(("target", "template"), text)
     for header, value in target.headers.items():
-        path: KeyPath = ("target", "headers", header)
-        if header.lower() in _SECRET_HEADERS:
-            yield Problem(path, "a secret does not belong in a profile; name its variable in api_key_env")
-        elif header.lower() in _OWN_HEADERS:
-            yield Problem(path, "mmload sets this header itself")
-        elif not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", header) or re.search(r"[\r\n\0]", value):
-            yield Problem(path, "not a header that HTTP allows")
+        if text := header_problem(header, value):
+            yield Problem(("target", "headers", header), text)
     if target.api_key_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", target.api_key_env):
         text = "it must be the name of an environment variable, never the key itself"
         yield Problem(("target", "api_key_env"), text)
+
+
+def header_problem(header: str, value: str) -> str:
+    """Why a file may not ask for this header; empty if it may."""
+    if header.lower() in _SECRET_HEADERS:
+        return "a secret does not belong in a file; name its variable in target.api_key_env"
+    if header.lower() in _OWN_HEADERS:
+        return "mmload sets this header itself"
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", header) or re.search(r"[\r\n\0]", value):
+        return "not a header that HTTP allows"
+    return ""
 
 
 def _url(url: str, allow_remote: bool) -> Iterator[Problem]:

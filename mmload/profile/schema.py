@@ -114,7 +114,11 @@ class Target(_Strict):
     url: str | None = None
     """Base URL of a running pipeline, up to and including ``/v1`` if it has one."""
     protocol: str = "openai-chat"
-    """Wire adapter."""
+    """Wire adapter: ``openai-chat``, ``openai-responses``, ``anthropic-messages``, ``template``, or the name
+    of a plug-in."""
+    template: str | None = None
+    """TOML file that describes the requests and answers of a custom pipeline (``protocol = "template"``); its
+    path is relative to the profile."""
     model: str = "sim-large"
     """Model that the requests name."""
     streaming: Share = 0.5
@@ -274,6 +278,9 @@ class Quality(_Strict):
     """Share of answers that are scored."""
     sample_by_task: dict[str, Share] = {}
     """Share of answers that are scored, for single tasks."""
+    sample_slow: Share = 0.0
+    """Share of answers that are scored of those that missed their objective or were cut at their token limit;
+    counts where it is above ``sample``. Weights undo the preference."""
     task_weights: dict[str, Weight] = {}
     """Weights of the tasks in the score; default the weights of ``[mix.tasks]``."""
     require_strict_schema: bool = False

@@ -29,6 +29,8 @@ class Reader(Protocol):
     usage: Usage | None
     finish_reason: str
     model: str
+    done: bool
+    """The protocol's last event was received: all that is owed is the end of the body."""
     error: str
     """An ``ErrorKind`` once the body has proved to be no good answer, else empty."""
     detail: str
@@ -52,9 +54,11 @@ class Adapter(Protocol):
 
     path: str
     """Appended to the target's base URL."""
+    version: str
+    """Changes whenever the adapter would make other bytes of the same item: bodies made before are kept."""
 
     def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
-        """Body of the request."""
+        """Body of the request; the bytes of ``images`` belong to ``item.images``, in its order."""
         ...
 
     def headers(self, api_key: str | None) -> Mapping[str, str]:

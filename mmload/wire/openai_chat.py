@@ -16,6 +16,7 @@ import msgspec
 
 from mmload.model import ErrorKind, Item
 from mmload.wire import Reader, Usage
+from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
 from mmload.wire.sse import EventStream
 
 
@@ -59,74 +60,16 @@ class _Body(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Body).decode
-_encode = msgspec.json.Encoder().encode
-_MIME = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
-def error_detail(body: bytes) -> str:
-    """What an error body says: OpenAI's ``error``, FastAPI's ``detail``, or plain text."""
-    try:
-        parsed = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return body[:200].decode("utf-8", "replace")
-    found = parsed
-    if isinstance(parsed, dict):
-        found = parsed.get("error", parsed.get("detail", parsed.get("message", parsed)))
-        if isinstance(found, dict):
-            found = found.get("message", found)
-    return (found if isinstance(found, str) else _encode(found).decode())[:200]
+class _Collected(Collected):
+    """What a chunk or a whole completion says."""
 
-
-class _Collected:
-    """What both readers gather."""
-
-    _malformed = ErrorKind.MALFORMED_JSON
-
-    __slots__ = (
-        "_text",
-        "_tool_arguments",
-        "content_events",
-        "detail",
-        "error",
-        "finish_reason",
-        "model",
-        "reasoning_events",
-        "tool_call_events",
-        "usage",
-    )
-
-    def __init__(self) -> None:
-        self._text: list[str] = []
-        self._tool_arguments: list[str] = []
-        self.content_events = 0
-        self.reasoning_events = 0
-        self.tool_call_events = 0
-        self.usage: Usage | None = None
-        self.finish_reason = ""
-        self.model = ""
-        self.error = ""
-        self.detail = ""
-
-    @property
-    def text(self) -> str:
-        """Content; the arguments of tool calls where the answer came as such."""
-        return "".join(self._text) or "".join(self._tool_arguments)
-
-    def _fail(self, kind: ErrorKind, detail: str) -> None:
-        if not self.error:
-            self.error, self.detail = kind, detail[:200]
+    __slots__ = ()
 
     def _take(self, payload: bytes) -> int:
-        """One JSON object of the target; returns 1 if it carried content."""
-        try:
-            body = _decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as e:
-            try:
-                payload.decode()
-            except UnicodeDecodeError:
-                self._fail(ErrorKind.INVALID_UTF8, str(e))
-            else:
-                self._fail(self._malformed, f"{e}: {payload[:120]!r}")
+        body = self._decoded(_decode, payload)
+        if body is None:
             return 0
         if body.error is not None:
             self._fail(ErrorKind.API_ERROR_IN_STREAM, error_detail(payload))
@@ -147,24 +90,12 @@ class _Collected:
         if message.reasoning_content or message.reasoning:
             self.reasoning_events += 1
         if message.tool_calls:
-            self.tool_call_events += 1
-            for call in message.tool_calls:
-                if call.function and call.function.arguments:
-                    self._tool_arguments.append(call.function.arguments)
+            calls = [call.function.arguments for call in message.tool_calls if call.function]
+            self._tool_call("".join([arguments for arguments in calls if arguments]))
         content = message.content or message.refusal
         if isinstance(content, list):
-            content = "".join(str(part.get("text", "")) for part in content)
-        if not content:
-            return 0
-        self._text.append(content)
-        self.content_events += 1
-        return 1
-
-    def _judge(self) -> None:
-        if self.finish_reason == "content_filter":
-            self._fail(ErrorKind.CONTENT_FILTER, "finish_reason content_filter")
-        elif not self._text and not self._tool_arguments:
-            self._fail(ErrorKind.EMPTY_RESPONSE, f"no content, finish_reason {self.finish_reason!r}")
+            content = "".join(as_text(part.get("text") or "") for part in content)
+        return self._content(content) if content else 0
 
 
 class _Run(NamedTuple):
@@ -192,7 +123,7 @@ _LOOKS: Final = 32
 """Events of an answer that are looked at for their form; servers that change it all the time have none."""
 
 
-class StreamReader(_Collected):
+class StreamReader(Events, _Collected):
     """A streamed answer.
 
     Decoding the JSON of every event would be the largest cost of streaming. Most events differ in their text
@@ -200,15 +131,13 @@ class StreamReader(_Collected):
     from it changes. From then on events of that form are cut, not decoded; all others are decoded.
     """
 
-    __slots__ = ("_events", "_looks", "_run", "done")
-    _malformed = ErrorKind.MALFORMED_SSE
+    __slots__ = ("_looks", "_run")
+    _events: EventStream
 
     def __init__(self) -> None:
         super().__init__()
-        self._events = EventStream()
         self._run: _Run | None = None
         self._looks = _LOOKS
-        self.done = False
 
     def feed(self, data: bytes) -> int:
         content = 0
@@ -263,12 +192,6 @@ class StreamReader(_Collected):
         """All that an event may change but the content."""
         return self.usage, self.finish_reason, self.reasoning_events, self.tool_call_events, self.error
 
-    def close(self) -> None:
-        self._payloads(self._events.close())
-        if not self.done and not self.finish_reason:
-            self._fail(ErrorKind.TRUNCATED_STREAM, "the stream ended with neither finish_reason nor [DONE]")
-        self._judge()
-
 
 def _form(payload: bytes, text: str) -> _Run | None:
     """The form of a content event whose content is ``text``, if its text can be exchanged safely."""
@@ -283,27 +206,10 @@ def _form(payload: bytes, text: str) -> _Run | None:
     return None
 
 
-class WholeReader(_Collected):
+class WholeReader(Whole, _Collected):
     """An answer in one piece of JSON."""
 
-    __slots__ = ("_pieces",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-
-    def feed(self, data: bytes) -> int:
-        self._pieces.append(data)
-        return 0
-
-    def close(self) -> None:
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces = []
-        if not body:
-            self._fail(ErrorKind.EMPTY_RESPONSE, "empty body")
-            return
-        self._take(body)
-        self._judge()
+    __slots__ = ()
 
 
 class OpenAIChat:
@@ -314,6 +220,7 @@ class OpenAIChat:
     """
 
     path = "/chat/completions"
+    version = "1"
 
     def __init__(self, model: str, extra: Mapping[str, Any] | None = None) -> None:
         self.model = model
@@ -322,7 +229,7 @@ class OpenAIChat:
     def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
         content: list[dict[str, Any]] = [{"type": "text", "text": item.prompt}]
         for meta, raw in zip(item.images, images, strict=True):
-            url = f"data:{_MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
+            url = f"data:{MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
             content.append({"type": "image_url", "image_url": {"url": url}})
         messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
         if item.system:
@@ -330,7 +237,7 @@ class OpenAIChat:
         body: dict[str, Any] = {"model": self.model, "messages": messages, **self.extra}
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
-        return _encode(body)
+        return encode_json(body)
 
     def headers(self, api_key: str | None) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {api_key}"} if api_key else {}
