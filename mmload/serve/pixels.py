@@ -80,7 +80,8 @@ def _refusal(error: Exception) -> BadImageError:
 
 def _penalty(image: Image.Image) -> float:
     tables = getattr(image, "quantization", None)
-    return jpeg_penalty(jpeg_quality(tables[0])) if tables else 1.0
+    # Luminance has the lowest number; a damaged or odd file may not call it 0.
+    return jpeg_penalty(jpeg_quality(tables[min(tables)])) if tables else 1.0
 
 
 def _shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -107,7 +107,7 @@ def test_under_pressure_pictures_are_read_at_smaller_sizes_and_then_refused() ->
 
     asking(test, reader, slo_ms=3000.0, workers=1, queue_limit=64)
     assert {max(size) for size in reader.sizes} <= {2000, *EDGES.values()}
-    assert {2000, 640} <= {max(size) for size in reader.sizes}
+    assert {2000, 400} <= {max(size) for size in reader.sizes}
 
 
 def test_a_full_queue_sheds_with_retry_after() -> None:

@@ -30,11 +30,12 @@ from mmload.serve.ticket import Ticket
 from mmload.serve.tokens import pieces, text_tokens
 from mmload.serve.views import CHAT_OVERHEAD_TOKENS
 
-EDGES = {Rung.FULL: 2048, Rung.SHRINK: 1280, Rung.CUT: 896, Rung.FALLBACK: 640}
+EDGES = {Rung.FULL: 2048, Rung.SHRINK: 1280, Rung.CUT: 720, Rung.FALLBACK: 400}
 """Long edge by rung, px."""
 _PACE = 0.2
-_FIRST_GUESS_S = 1.5
-"""Seconds for a million pixels before any was read."""
+_LINES_S = 0.4
+_PER_MPX_S = 0.9
+"""What reading took one core of the machine that this was written on: recognition, and detection by size."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -61,8 +62,9 @@ class OcrPipeline:
         self._reader = reader
         self._places = Stage(config.workers, config.queue_limit)
         self._threads = ThreadPoolExecutor(config.workers, thread_name_prefix="read")
-        self._seconds_per_mpx = _FIRST_GUESS_S
-        self._took_s = _FIRST_GUESS_S
+        self._slowness = 1.0
+        """How much longer than by those figures reading lately took here (moving average)."""
+        self._took_s = _nominal_s(1.0)
         meters.watch(
             running=lambda: min(self._places.inside, config.workers),
             waiting=lambda: max(0, self._places.inside - config.workers),
@@ -142,7 +144,7 @@ class OcrPipeline:
             return Rung.FULL
         for rung, edge in EDGES.items():
             area = sum(w * h for w, h in (fit(*size, edge) for size in sizes)) / 1e6
-            if area * self._seconds_per_mpx <= left_s:
+            if self._slowness * _nominal_s(area) <= left_s:
                 return rung
         return Rung.FALLBACK
 
@@ -167,8 +169,7 @@ class OcrPipeline:
             raise ApiError(400, str(error), param="messages", code="invalid_image") from None
         took = perf_counter() - (ticket.started_at or ticket.arrived)
         self._took_s += _PACE * (took - self._took_s)
-        if area > 0:
-            self._seconds_per_mpx += _PACE * (took / area - self._seconds_per_mpx)
+        self._slowness += _PACE * (took / _nominal_s(area) - self._slowness)
         ticket.text = text
         parts = pieces(text)
         ticket.pieces = parts[: ticket.max_tokens]
@@ -195,6 +196,10 @@ class OcrPipeline:
     def _stage(self, ticket: OcrTicket, name: str, seconds: float) -> None:
         ticket.stages[name] = seconds
         self.meters.stages[name].observe(seconds)
+
+
+def _nominal_s(mpx: float) -> float:
+    return _LINES_S + _PER_MPX_S * mpx
 
 
 def _shed(wait_s: float) -> ApiError:
