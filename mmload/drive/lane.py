@@ -195,8 +195,12 @@ class Lane(User):
         else:
             outcome = Outcome.SHED if attempt.shed else Outcome.FAILED
         usage = reader.usage if reader is not None else None
+        end_ns = attempt.last_byte_ns if failure is None else time.monotonic_ns()
+        pi, sampled = arrival.pi, arrival.sampled
+        if failure is None and reader is not None:
+            pi, sampled = traffic.sampling(arrival, end_ns - t0 - arrival.due_ns, reader.finish_reason)
         text = ""
-        if reader is not None and (arrival.sampled or usage is None):
+        if reader is not None and (sampled or usage is None):
             text = reader.text
         tokens_in, tokens_out, cached, source = _tokens(usage, text, endpoint.tokens_in[arrival.item])
         traffic.outbox.add(
@@ -209,7 +213,7 @@ class Lane(User):
                 _since(attempt.sent_ns, t0),
                 _since(attempt.first_byte_ns, t0),
                 _since(attempt.first_token_ns, t0),
-                (attempt.last_byte_ns if failure is None else time.monotonic_ns()) - t0,
+                end_ns - t0,
                 outcome,
                 failure.kind if failure else "",
                 attempt.status,
@@ -229,14 +233,14 @@ class Lane(User):
                 reader.finish_reason if reader else "",
                 attempt.kernel_clock,
                 not fresh,
-                arrival.pi,
-                arrival.sampled,
+                pi,
+                sampled,
                 endpoint.redact(failure.detail) if failure else "",
                 reader.reasoning_events if reader else 0,
                 reader.tool_call_events if reader else 0,
                 _since(attempt.first_reasoning_ns, t0),
             ),
-            Answer(arrival.seq, arrival.item, text) if arrival.sampled and failure is None else None,
+            Answer(arrival.seq, arrival.item, text) if sampled and failure is None else None,
         )
 
 

@@ -26,6 +26,7 @@ from mmload.drive.clock import Clock
 from mmload.drive.connection import TimedOut
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.outbox import Outbox
+from mmload.drive.oversample import as_planned
 from mmload.drive.timerfd import TimerFd
 from mmload.model import NS_PER_MS, NS_PER_S, Arrival, ErrorKind, Outcome, PhasePlan, Record
 from mmload.schedule import Schedule
@@ -115,6 +116,8 @@ class Traffic:
         self.clock = clock
         self.t0_ns = 0
         self.closing = False
+        self.sampling: Callable[[Arrival, int, str], tuple[float, bool]] = as_planned
+        """(arrival, its latency, finish reason) to the probability of being scored, and whether it is."""
         self.in_flight: set[Any] = set()
         self.finished = Event()
         self.sent = 0

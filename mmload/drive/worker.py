@@ -30,11 +30,12 @@ from mmload.drive.clock import Clock
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.lane import Lane
 from mmload.drive.outbox import Outbox
+from mmload.drive.oversample import Oversample
 from mmload.drive.pump import Traffic
 from mmload.drive.vitals import Vitals
 from mmload.drive.warmup import warm_up
 from mmload.drive.web import show
-from mmload.model import NS_PER_S, ErrorKind, MmloadError
+from mmload.model import NS_PER_MS, NS_PER_S, ErrorKind, MmloadError
 from mmload.plan import Plan
 from mmload.profile import Profile
 
@@ -122,6 +123,9 @@ class Worker:
             Clock(),
             int(profile.drain_s * NS_PER_S),
         )
+        if profile.quality.sample_slow:
+            slo_ns = [round(profile.slo_of(item.task).e2e_ms * NS_PER_MS) for item in plan.suite.items]
+            self.traffic.sampling = Oversample(profile.quality.sample_slow, slo_ns, plan.schedule.chosen)
         self.environment.traffic = self.traffic  # type: ignore[attr-defined] # where lanes find it
 
     def _ship(self, parts: Mapping[str, Any]) -> None:

@@ -125,6 +125,10 @@ class Schedule:
             known = self._stretches[phase] = (stretch, order)
         return known[1][place]
 
+    def chosen(self, arrival: Arrival, pi: float) -> bool:
+        """Whether an answer is scored at probability ``pi``; raising ``pi`` keeps earlier choices."""
+        return _chosen(self.seed, arrival.phase, int(self.suite.strata[arrival.item]), arrival.seq, pi)
+
     def closed_sampled(self, seq: int) -> tuple[float, bool]:
         """Probability that the answer to a closed-loop request is scored, and whether it is."""
         plan = next(p for p in reversed(self.phases) if p.first_seq <= seq)
