@@ -121,14 +121,22 @@ def headlines(measured: Measured) -> list[Headline]:
 
 def _at_quality(measured: Measured) -> Headline:
     throughput, found = measured.part("throughput"), measured.part("throughput", "rpm_at_quality")
-    between = interval(found.get("low"), found.get("high"), rpm)
-    said = [f"{between}, 95% interval"] if between else []
+    between = _between(found.get("value"), found.get("low"), found.get("high"))
+    said = [between] if between else []
     said.append(_limited(measured))
     alone = throughput.get("latency_only_rpm")
     if known(alone) and alone != found.get("value"):
         said.append(f"by latency alone it would be {rpm(alone)}")
     unit = "rpm" if known(found.get("value")) else ""
     return Headline("Requests per minute at quality", rpm(found.get("value")), unit, "; ".join(said))
+
+
+def _between(value: Any, low: Any, high: Any) -> str:
+    """Where the truth lies. A run brackets it: a load that held, and one that failed, are no interval."""
+    if known(low) and known(high) and low == value:
+        return f"{rpm(low)} held, {rpm(high)} failed"
+    between = interval(low, high, rpm)
+    return f"{between}, 95% interval" if known(low) and low != value else between
 
 
 def _limited(measured: Measured) -> str:

@@ -31,7 +31,20 @@ def lead(measured, value, limited_by, levels, alone=None):
     ],
 )
 def test_what_limited_the_rate_is_said_as_it_was_found(measured, limited_by, levels, said):
-    assert lead(measured, 300.0, limited_by, levels).detail == f"at least 300, 95% interval; {said}"
+    assert lead(measured, 300.0, limited_by, levels).detail == f"at least 300; {said}"
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (300, 300, 900, "300 held, 900 failed"),
+        (300, 280, 320, "280 to 320, 95% interval"),
+        (300, 300, None, "at least 300"),
+        (None, None, 300, "at most 300"),
+    ],
+)
+def test_a_load_that_held_and_one_that_failed_are_no_interval(value, low, high, said):
+    assert verdicts._between(value, low, high) == said
 
 
 def test_an_unknown_rate_has_no_unit(measured):
