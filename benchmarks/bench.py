@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import plots, table
 from benchmarks.experiments import EXPERIMENTS, Row, Settings
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parent / "results"
+PAGE = RESULTS.parent.parent / "docs/benchmarks.md"
 
 
 def machine() -> dict[str, Any]:
@@ -87,6 +88,8 @@ def _keep(found: dict[str, Any], row: Row, out: Path) -> None:
     found["rows"][row.id] = {**row.plain(), "measured": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
     (out / "results.json").write_text(json.dumps(found, indent=1))
     (out / "table.md").write_text(table.markdown(found))
+    if out == RESULTS:
+        table.embed(PAGE, table.markdown(found))
     plots.draw(found, out)
 
 

@@ -157,7 +157,7 @@ def _drive(order: dict[str, Any], run_dir: Path, work: Work, worker_code: list[s
             stdout=log_m, stderr=log_m,
         )  # fmt: skip
         worker = subprocess.Popen(
-            pinned([sys.executable, *worker_code, "--master-port", port], GENERATOR_CORE, work.rate > 0),
+            pinned([sys.executable, *worker_code, "--master-port", port], GENERATOR_CORE, work.light),
             stdout=log_w, stderr=log_w,
         )  # fmt: skip
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+_BEGIN = "<!-- table: written by benchmarks/bench.py -->"
+_END = "<!-- end of table -->"
 _ORDER = ("throughput", "schedule", "accuracy", "freeze", "memory", "startup")
 
 
@@ -31,3 +34,11 @@ def markdown(found: dict[str, Any]) -> str:
         cells = (row["work"], row["target"], row["mmload"], met, beside, row["measured"])
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def embed(page: Path, table: str) -> None:
+    """Put the table (without its heading) between the two marks of a page."""
+    text = page.read_text()
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    page.write_text(f"{before}{_BEGIN}\n{table.partition(chr(10))[2].strip()}\n{_END}{after}")
