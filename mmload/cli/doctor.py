@@ -27,8 +27,8 @@ def doctor(profile: Path | None, workers: int | None, self_test: bool, as_json: 
     """Look at cores, file descriptors, ports, clocks, kernel timestamps, memory and more.
 
     With PROFILE, against what that run would need; --self-test also sends its requests to a target on
-    loopback that does nothing, for some seconds, and says what rate this machine can offer. Exits with 5 if something found would make a run
-    invalid; what may only move its figures is a warning.
+    loopback that does nothing, for some seconds, and says what rate this machine can offer. Exits with 5
+    if something found would make a run invalid; what may only move its figures is a warning.
     """
     from mmload.cli._machine import Status, examine
 

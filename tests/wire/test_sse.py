@@ -1,5 +1,7 @@
 """Server-sent events: the same payloads however the bytes were cut, with every line end that is allowed."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +43,7 @@ def streams(draw: st.DrawFn) -> bytes:
 @given(streams(), st.lists(st.integers(0, 120), max_size=8))
 def test_events_do_not_depend_on_how_the_bytes_were_cut(data: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(min(c, len(data)) for c in cuts), len(data)]
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [data[a:b] for a, b in pairwise(edges)]
     assert read(pieces) == read([data])
 
 
