@@ -54,7 +54,7 @@ _BAIT: Final = ("Overseas", "Orion", "Smr", "Cocoa")
 
 class ChartReading:
     name = "chart"
-    version = f"1-{digest('system', 'chart')}"
+    version = f"2-{digest('system', 'chart')}"
     schema = schema_of(ANSWER)
     pairs = False
     want = Want

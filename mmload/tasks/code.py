@@ -41,7 +41,7 @@ class Change:
 
 class Code:
     name = "code"
-    version = f"1-{digest('system', 'code')}"
+    version = f"2-{digest('system', 'code')}"
     schema = schema_of(ANSWER)
     pairs = False
     want = Want

@@ -43,7 +43,7 @@ _CONSISTENT: Final = 0.25
 
 class Conflict:
     name = "conflict"
-    version = f"1-{digest('system', 'conflict')}"
+    version = f"2-{digest('system', 'conflict')}"
     schema = schema_of(ANSWER)
     pairs = False
     want = Want

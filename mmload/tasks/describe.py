@@ -118,7 +118,7 @@ class Device:
 
 class Describe:
     name = "describe"
-    version = f"1-{digest('system', 'describe')}"
+    version = f"2-{digest('system', 'describe')}"
     schema = schema_of(ANSWER)
     pairs = False
     want = Want

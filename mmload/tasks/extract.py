@@ -108,7 +108,7 @@ class Document:
 
 class Extract:
     name = "extract"
-    version = f"1-{digest('system', 'extract')}"
+    version = f"2-{digest('system', 'extract')}"
     schema = schema_of(ANSWER)
     pairs = False
     want = Want

@@ -44,7 +44,7 @@ _JUDGES: Final[dict[str, Judge]] = {name: host.judge for name, host in _HOSTS.it
 
 class Injection:
     name = "injection"
-    version = f"1-{extract.Extract.version}-{ui.Ui.version}-{triage.Triage.version}"
+    version = f"2-{extract.Extract.version}-{ui.Ui.version}-{triage.Triage.version}"
     schema: Mapping[str, Any] = schema_of({"anyOf": list(_ANSWERS.values())})
     pairs = False
     want = Want

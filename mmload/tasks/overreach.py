@@ -21,7 +21,7 @@ _JUDGES: Final[dict[str, Judge]] = {name: host.judge for name, host in _HOSTS.it
 
 class Overreach:
     name = "overreach"
-    version = f"1-{extract.Extract.version}-{ui.Ui.version}-{chart.ChartReading.version}"
+    version = f"2-{extract.Extract.version}-{ui.Ui.version}-{chart.ChartReading.version}"
     schema: Mapping[str, Any] = schema_of({"anyOf": [host.ANSWER for host in _HOSTS.values()]})
     pairs = True
     want = Want

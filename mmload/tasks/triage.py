@@ -74,7 +74,7 @@ def decide(code: str, scope: str, workaround: bool, cause: str) -> dict[str, str
 
 class Triage:
     name = "triage"
-    version = f"1-{digest('system', 'triage')}"
+    version = f"2-{digest('system', 'triage')}"
     schema = schema_of(ANSWER)
     pairs = False
     want = Want

@@ -127,7 +127,7 @@ class Goal:
 
 class Ui:
     name = "ui"
-    version = f"1-{digest('system', 'ui')}"
+    version = f"2-{digest('system', 'ui')}"
     schema = schema_of(ANSWER)
     pairs = False
     want = Want
