@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import math
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -35,12 +36,19 @@ class FakeReader:
 
     def __init__(self, seconds_per_mpx: float = 0.0) -> None:
         self.sizes: list[tuple[int, int]] = []
+        self.left_s: list[float] = []
+        """Time that was left for each reading."""
+        self.warm = 0
         self._seconds = seconds_per_mpx
         self._lock = threading.Lock()
 
     def __call__(self, image: Image.Image, scale: float, until: float) -> Page:
         with self._lock:
+            if until == math.inf and image.height == 64:
+                self.warm += 1
+                return Page(())
             self.sizes.append(image.size)
+            self.left_s.append(until - time.perf_counter())
         time.sleep(self._seconds * image.width * image.height / 1e6)
         return Page((Line("Ref KQ2ZPA", 0, 0, 10, 10),))
 
@@ -108,6 +116,16 @@ def test_under_pressure_pictures_are_read_at_smaller_sizes_and_then_refused() ->
     asking(test, reader, slo_ms=3000.0, workers=1, queue_limit=64)
     assert {max(size) for size in reader.sizes} <= {2000, *EDGES.values()}
     assert {2000, 400} <= {max(size) for size in reader.sizes}
+    assert min(reader.left_s) > 0, "who is admitted is read"
+
+
+def test_every_thread_is_warm_before_the_first_request() -> None:
+    reader = FakeReader()
+
+    async def test(asker: Asker) -> None:
+        assert reader.warm == 3
+
+    asking(test, reader, workers=3)
 
 
 def test_a_full_queue_sheds_with_retry_after() -> None:

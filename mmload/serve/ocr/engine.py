@@ -1,19 +1,22 @@
 """The engine ``ocr``: a bounded queue, a few reading threads, and a deadline for every request.
 
-When a thread takes a request, the picture is shrunk to the largest size that is expected to be read in the
-time that is left, and reading stops when that time is up: under load, what was not read lowers quality for
-real. Not aware of HTTP, and knows no truth.
+When a thread takes a request, the picture is shrunk to the largest size that is expected to be read in its
+share of the time that is left, and reading stops when that time is up: under load, what was not read lowers
+quality for real. Not aware of HTTP, and knows no truth.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
+
+from PIL import Image
 
 from mmload.profile import Ocr
 from mmload.serve import pixels
@@ -76,7 +79,16 @@ class OcrPipeline:
         return [{"id": self.config.model}]
 
     def start(self) -> None:
+        """Load the models in every thread: the first requests would else find their time spent."""
         pixels.warm_up()
+        together = threading.Barrier(self.config.workers)
+        warm = [self._threads.submit(self._warm_up, together) for _ in range(self.config.workers)]
+        for one in warm:
+            one.result()
+
+    def _warm_up(self, together: threading.Barrier) -> None:
+        together.wait()
+        self._reader(Image.new("RGB", (320, 64), "white"), 1.0, math.inf)
 
     async def stop(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -84,11 +96,10 @@ class OcrPipeline:
     async def take(self, ask: Ask) -> OcrTicket:
         """Admit or shed. Raises ApiError: 400 bad image, 429 shed."""
         arrived = perf_counter()
-        ahead = self._places.inside
-        wait = max(0, ahead - self.config.workers + 1) * self._took_s / self.config.workers
-        self.meters.wait.set(wait)
-        if wait > SHED_SHARE * self.config.slo_ms / 1e3:
-            raise _shed(wait)
+        before = max(0, self._places.inside - self.config.workers + 1) / self.config.workers
+        self.meters.wait.set(before * self._took_s)
+        if self._too_late(before):
+            raise _shed(before * self._took_s)
         images = [image_bytes(url) for url in ask.images]
         try:
             sizes = [pixels.inspect(data) for data in images]
@@ -117,6 +128,14 @@ class OcrPipeline:
         self._stage(ticket, "preprocess", now - arrived)
         return ticket
 
+    def _too_late(self, before: float) -> bool:
+        """Whether a newcomer with so many rounds of reading ``before`` it could not be read in time."""
+        slo_s = self.config.slo_ms / 1e3
+        if not self.config.ladder:
+            return before * self._took_s > SHED_SHARE * slo_s
+        # Even if all before it were read at the smallest size.
+        return (before + 1) * self._least_s() > slo_s
+
     async def reach_model(self, ticket: OcrTicket) -> None:
         """Wait for a thread, choose the size that fits the time left, and start reading."""
         try:
@@ -126,7 +145,9 @@ class OcrPipeline:
         now = perf_counter()
         ticket.started_at = now
         self._stage(ticket, "queue", now - ticket.queued_at)
-        ticket.rung = self._rung(ticket.sizes, ticket.deadline - now)
+        waiting = max(0, self._places.inside - self.config.workers)
+        fair = self.config.slo_ms / 1e3 * self.config.workers / (waiting + 1)
+        ticket.rung = self._rung(ticket.sizes, min(ticket.deadline - now, fair))
         self.meters.rungs.labels(f"L{int(ticket.rung)}").inc()
         seen = [fit(*size, EDGES[ticket.rung]) for size in ticket.sizes]
         ticket.scale = min((s[0] / size[0] for s, size in zip(seen, ticket.sizes, strict=True)), default=1.0)
@@ -138,6 +159,10 @@ class OcrPipeline:
         loop = asyncio.get_running_loop()
         work.add_done_callback(lambda _: loop.call_soon_threadsafe(self._places.leave))
         ticket.work = asyncio.wrap_future(work)
+
+    def _least_s(self) -> float:
+        """What one reading at the smallest size takes, at today's pace."""
+        return self._slowness * _nominal_s(EDGES[Rung.FALLBACK] ** 2 / 1e6)
 
     def _rung(self, sizes: list[tuple[int, int]], left_s: float) -> Rung:
         if not self.config.ladder:
@@ -151,7 +176,8 @@ class OcrPipeline:
     def _read(self, ticket: OcrTicket) -> tuple[str, float]:
         """In a thread: decode, shrink, read, answer. Returns the answer and the million pixels read."""
         edge, pages, area = EDGES[ticket.rung], list[Page](), 0.0
-        until = ticket.deadline if self.config.ladder else math.inf
+        # Whoever was admitted gets the time of one reading at the smallest size, however late it is.
+        until = max(ticket.deadline, perf_counter() + self._least_s()) if self.config.ladder else math.inf
         for data in ticket.images:
             picture = pixels.see(data, edge, keep=True)
             assert picture.pixels is not None  # kept, as was asked
