@@ -1,7 +1,7 @@
 """Versioned prompt files. A changed prompt is a new file with a new number, never an edit.
 
 Not aware of tasks: it finds files by name and version. They stand in ``fixtures/prompts`` of the
-repository, and in ``mmload/tasks/prompts`` of an installed package.
+repository, and in ``mmload/tasks/prompt_files`` of an installed wheel.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from mmload.model import InputError
 def folder() -> Path:
     """Where the prompt files are. Raises ``InputError`` if they are nowhere."""
     here = Path(__file__).resolve()
-    for place in (here.parent / "prompts", here.parents[2] / "fixtures" / "prompts"):
+    for place in (here.parent / "prompt_files", here.parents[2] / "fixtures" / "prompts"):
         if place.is_dir():
             return place
-    raise InputError(f"prompt files not found: neither {here.parent / 'prompts'} nor fixtures/prompts exists")
+    raise InputError(f"prompt files not found: neither {here.parent / 'prompt_files'} nor fixtures/prompts exists")
 
 
 @lru_cache(maxsize=64)
