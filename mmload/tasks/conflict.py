@@ -14,8 +14,8 @@ from mmload.score.envelope import Envelope, schema_of
 from mmload.score.text import same_amount, same_date, same_text
 from mmload.tasks import Drawn, Want, extract
 from mmload.tasks.compose import Scene, among, compose, seen, told
-from mmload.tasks.papers import stain
 from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.wear import stain
 
 SOURCES: Final = ("image", "text", "code")
 _MATCH: Final = {"total": same_amount, "date": same_date, "invoice_id": same_text}

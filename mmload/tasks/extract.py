@@ -19,8 +19,10 @@ from mmload.tasks import Drawn, Want
 from mmload.tasks.canvas import THEMES, Canvas, LayoutError
 from mmload.tasks.compose import Scene, among, compose, seen
 from mmload.tasks.look import canvas, choose_em, labels, template, theme
-from mmload.tasks.papers import Marks, Paper, Row, paint, stain, tear
+from mmload.tasks.papers import paint
+from mmload.tasks.pen import Marks, Paper, Row
 from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.wear import stain, tear
 from mmload.tasks.words import (
     CITIES,
     CURRENCIES,

@@ -19,7 +19,9 @@ def folder() -> Path:
     for place in (here.parent / "prompt_files", here.parents[2] / "fixtures" / "prompts"):
         if place.is_dir():
             return place
-    raise InputError(f"prompt files not found: neither {here.parent / 'prompt_files'} nor fixtures/prompts exists")
+    raise InputError(
+        f"prompt files not found: neither {here.parent / 'prompt_files'} nor fixtures/prompts exists"
+    )
 
 
 @lru_cache(maxsize=64)

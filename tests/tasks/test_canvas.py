@@ -8,7 +8,7 @@ from task_samples import TASKS, want_of
 
 from mmload.tasks.canvas import THEMES, Box, Canvas, GlyphError, LayoutError, assert_glyphs, font, wrap
 from mmload.tasks.context import STYLES, context, tokens
-from mmload.tasks.papers import grain
+from mmload.tasks.wear import grain
 from mmload.tasks.words import PAPER_LABELS
 
 
