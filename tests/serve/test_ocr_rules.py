@@ -8,6 +8,7 @@ import pytest
 from mmload.serve.ocr import papers
 from mmload.serve.ocr.page import Line, Page, nonce
 from mmload.serve.ocr.rules import respond
+from mmload.tasks.prompts import fill, prompt
 
 Row = tuple[str, float, float]
 """Text, left edge and row number; letters are 10 px wide, rows 30 px high."""
@@ -285,6 +286,19 @@ def test_triage_follows_the_published_table(scope: str, workaround: str, severit
         "next_action": action,
     }
     assert envelope(asked, page(REF))["status"] == "insufficient_evidence"
+
+
+def test_the_rules_know_the_questions_as_they_are_asked_today() -> None:
+    which = "Use image 1 of 1 only. "
+    extract = fill(prompt("extract"), which=which, doc="form", fields="form_id, email, plan")
+    assert envelope(extract, page(*FORM, dark="Basic"))["status"] == "answered"
+    ui = fill(prompt("ui"), which=which, goal="Drop the changes and leave.")
+    assert envelope(ui, page(REF, ("Discard", 0, 10)))["status"] == "answered"
+    chart = fill(prompt("chart"), which=which, ask="What is the value for Nov?")
+    assert envelope(chart, page(*BARS))["answer"]["value"] == 975
+    ticket = "It hits our team; no workaround."
+    triage = fill(prompt("triage"), which=which, ticket=ticket) + "\n08:00:01 ERROR failed cause=RC-41"
+    assert envelope(triage, page(REF, ("Error BILL-217", 100, 5)))["status"] == "answered"
 
 
 def test_what_no_rule_covers_is_not_guessed() -> None:

@@ -176,12 +176,14 @@ class OcrPipeline:
     def _read(self, ticket: OcrTicket) -> tuple[str, float]:
         """In a thread: decode, shrink, read, answer. Returns the answer and the million pixels read."""
         edge, pages, area = EDGES[ticket.rung], list[Page](), 0.0
-        # Whoever was admitted gets the time of one reading at the smallest size, however late it is.
-        until = max(ticket.deadline, perf_counter() + self._least_s()) if self.config.ladder else math.inf
         for data in ticket.images:
             picture = pixels.see(data, edge, keep=True)
             assert picture.pixels is not None  # kept, as was asked
-            pages.append(self._reader(picture.pixels, picture.scale, until))
+            # Whoever was admitted gets the time of one reading at the smallest size, however late it is.
+            until = max(ticket.deadline, perf_counter() + self._least_s())
+            pages.append(
+                self._reader(picture.pixels, picture.scale, until if self.config.ladder else math.inf)
+            )
             area += picture.seen_width * picture.seen_height / 1e6
         return respond(pages, ticket.prompt), area
 
