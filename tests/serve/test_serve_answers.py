@@ -5,14 +5,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from known_items import item
+from known_items import item, picture
 
 from mmload.serve.answers import answer, put, read_probability, stranger, uniform, unread
 from mmload.serve.sight import LARGE, SMALL, Eyes, legibility
 from mmload.serve.views import View
 
-ITEMS = [item(i, b"", xheight=8 + i % 8) for i in range(400)]
-TWINS = [item(i, b"", answerable=False) for i in range(400)]
+ONE = picture()
+ITEMS = [item(i, ONE, xheight=8 + i % 8) for i in range(400)]
+TWINS = [item(i, ONE, answerable=False) for i in range(400)]
 
 
 def seen(scale: float = 1.0, eyes: Eyes = LARGE, penalty: float = 1.0, chars: int = 10_000) -> View:
@@ -54,7 +55,7 @@ def test_less_resolution_never_mends_an_answer(
 
 def test_the_share_read_right_is_the_documented_curve_whatever_the_number_of_fields() -> None:
     for xheight, scale in ((30.0, 1.0), (10.0, 0.7), (8.0, 0.8)):
-        many = [item(i, xheight=xheight) for i in range(3000)]
+        many = [item(i, ONE, xheight=xheight) for i in range(3000)]
         right = sum(answer(one, seen(scale), seed=5).right for one in many) / len(many)
         expected = read_probability(many[0], seen(scale))
         assert abs(right - expected) < 4 * (expected * (1 - expected) / 3000) ** 0.5
@@ -96,7 +97,7 @@ def test_a_planted_invention_is_the_bait() -> None:
 
 
 def test_evidence_beyond_the_kept_context_is_mostly_lost() -> None:
-    many = [item(i, xheight=30.0, span=[22, 24]) for i in range(3000)]
+    many = [item(i, ONE, xheight=30.0, span=[22, 24]) for i in range(3000)]
     kept = sum(not unread(one, seen(chars=24), 5) for one in many) / len(many)
     cut = sum(not unread(one, seen(chars=23), 5) for one in many) / len(many)
     assert abs(kept - LARGE.cap) < 0.01
