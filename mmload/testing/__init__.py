@@ -3,6 +3,7 @@
 Not aware of any test runner: a check raises ``AssertionError`` and says what the contract wants.
 """
 
+from mmload.testing.adapters import check_adapter
 from mmload.testing.shapes import check_shape
 
-__all__ = ["check_shape"]
+__all__ = ["check_adapter", "check_shape"]
