@@ -43,9 +43,7 @@ def profile_options(command: F) -> F:
                 "--target", metavar="URL|sim|ocr", help="Drive this in place of the profile's target."
             ),
             click.option("--set", "sets", multiple=True, metavar="KEY.PATH=VALUE", help="Override one key."),
-            click.option(
-                "--seed", type=click.IntRange(min=0), help="Seed of order, arrivals and sampling."
-            ),
+            click.option("--seed", type=click.IntRange(min=0), help="Seed of order, arrivals and sampling."),
             click.option("--workers", type=click.IntRange(1, 256), help="Locust worker processes."),
             plugin_option,
         )

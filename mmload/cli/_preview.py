@@ -28,17 +28,18 @@ article { border-top: 1px solid #8886; display: grid; gap: 1rem; padding: 1rem 0
 @media (min-width: 50rem) { article { grid-template-columns: 1fr 1fr; } }
 svg { width: 100%; height: auto; max-height: 36rem; border: 1px solid #8886; }
 rect { fill: none; stroke: #d55e00; stroke-width: 2; vector-effect: non-scaling-stroke; }
-text { fill: #d55e00; stroke: #fff; stroke-width: .25em; paint-order: stroke; font-family: system-ui, sans-serif; }
+text { fill: #d55e00; stroke: #fff; stroke-width: .25em; paint-order: stroke; font-family: system-ui; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 16rem; overflow: auto; background: #8882;
       padding: .5rem; }
 </style>
 <h1>Suite {{ suite.id }}</h1>
-<p>{{ items|length }} of {{ suite.items|length }} items. Orange frames: what must be read to answer, by the name of the evidence.</p>
+<p>{{ items|length }} of {{ suite.items|length }} items. Orange frames: what must be read to answer, by the
+name of the evidence.</p>
 {% for item in items %}<article><div>
 {% for image in item.pictures %}<svg viewBox="0 0 {{ image.width }} {{ image.height }}" role="img"
  aria-label="image of item {{ item.index }}"><image href="{{ image.url }}" width="{{ image.width }}"
- height="{{ image.height }}"/>{% for name, x, y, w, h in image.boxes %}<rect x="{{ x }}" y="{{ y }}" width="{{ w }}"
- height="{{ h }}"/><text x="{{ x }}" y="{{ y - 2 }}" font-size="{{ image.width / 60 }}">{{ name }}</text>
+ height="{{ image.height }}"/>{% for name, x, y, w, h in image.boxes %}<rect x="{{ x }}" y="{{ y }}"
+ width="{{ w }}" height="{{ h }}"/><text x="{{ x }}" y="{{ y - 2 }}" font-size="{{ image.width / 60 }}">{{ name }}</text>
 {% endfor %}</svg>{% endfor %}
 </div><div><h2>{{ item.index }}: {{ item.task }}{{ "" if item.answerable else ", unanswerable" }}</h2>
 <p>{{ item.facts }}</p><h3>Prompt</h3><pre>{{ item.prompt }}</pre><h3>Truth</h3><pre>{{ item.truth }}</pre>

@@ -48,7 +48,7 @@ def test_the_replay_howto_names_every_format_that_is_tested() -> None:
         tomllib.loads(block)
 
 
-def test_links_between_pages_lead_somewhere() -> None:
-    for page in DOCS.glob("*.md"):
+def test_links_of_these_pages_lead_somewhere() -> None:
+    for page in (*DOCS.glob("howto-*.md"), DOCS / "profile-reference.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (DOCS / target).exists(), f"{page.name}: {target}"
