@@ -31,6 +31,14 @@ FIELDS: Final = {
 CHOICES: Final = {"Region": REGIONS, "Office": CITIES, "Product": PRODUCTS}
 SWITCHES: Final = ("Weekly digest", "Auto archive", "Two-step login", "Public page", "Night mode")
 """Labels of the three kinds of control in a settings form, and what may stand in them."""
+VERBS: Final = {
+    "button": "click",
+    "link": "click",
+    "switch": "click",
+    "textbox": "type",
+    "combobox": "select",
+}
+"""What can be done with a control of each role."""
 _PILLS: Final = {"Open": 0, "Paid": 2, "Late": 3, "Draft": 5, "Held": 1}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
-from mmload.tasks.canvas import Box, Canvas, Text, Theme, blend
+from mmload.tasks.canvas import Box, Canvas, Text, blend
 from mmload.tasks.pen import Marks, Paper, Pen
 
 
@@ -24,22 +25,10 @@ def receipt(rng: random.Random, paper: Paper, c: Canvas) -> Marks:
         blend(t.desk, (0, 0, 0), 0.3),
     )
     c.rect(box, (250, 249, 244))
-    paper_ink = Theme(
-        "till",
-        t.desk,
-        (250, 249, 244),
-        t.bar,
-        t.bar_ink,
-        (38, 38, 44),
-        (84, 84, 92),
-        (150, 150, 156),
-        (38, 38, 44),
-        (250, 249, 244),
-        t.field,
-        t.danger,
-        t.series,
+    ink, pale = (38, 38, 44), (250, 249, 244)
+    c.theme = replace(
+        t, panel=pale, ink=ink, muted=(84, 84, 92), line=(150, 150, 156), accent=ink, accent_ink=pale
     )
-    c.theme = paper_ink
     left, right, middle = box.x0 + 0.5 * em, box.x1 - 0.5 * em, (box.x0 + box.x1) / 2
     y = box.y0 + 0.95 * em
     scale = min(1.25, 1.25 * (right - left) / c.measure(paper.vendor, 1.25, "bold"))
@@ -94,9 +83,7 @@ def log_table(rng: random.Random, paper: Paper, c: Canvas) -> Marks:
     c.text(
         0.6 * em, 1.1 * em, c.fit("Log viewer", c.width - 10 * em), fill=t.bar_ink, anchor="lm", face="bold"
     )
-    c.theme = Theme(
-        **{**{f: getattr(t, f) for f in t.__slots__}, "ink": t.bar_ink, "muted": blend(t.bar_ink, t.bar, 0.2)}
-    )
+    c.theme = replace(t, ink=t.bar_ink, muted=blend(t.bar_ink, t.bar, 0.2))
     pen.reference_right(c.width - 0.6 * em, 1.1 * em)
     c.theme = t
     c.rect((0, 2.2 * em, c.width, c.height), t.panel)
