@@ -12,9 +12,10 @@ from typing import Any, Final
 from mmload import journal
 from mmload.launch.finish import load_items
 from mmload.model import NS_PER_S, PhasePlan
+from mmload.profile import Profile
 from mmload.report.live import LiveState
 from mmload.report.prometheus import Metrics
-from mmload.summary import RUN_JOURNAL, SCORES_JOURNAL, Ending, RunReader, figures
+from mmload.summary import RUN_JOURNAL, SCORES_JOURNAL, Ending, RunReader, figures, series
 
 _RECENT: Final = 5
 """Bins over which the current rate is averaged."""
@@ -58,7 +59,7 @@ class Watch:
         number, phase = _current(info.phases, int(elapsed * NS_PER_S))
         latency, counts, quality = found["latency_ms"]["e2e"], found["counts"], found["quality"]
         validity, cost = found["validity"], found["cost"]
-        rates = _recent_rates(found, phase)
+        offered, achieved, in_flight = _flow(series(reader.summary, info)["seconds"], elapsed / info.bin_s)
         state = LiveState(
             profile=info.profile.name,
             target=str(info.header["target"]),
@@ -67,8 +68,10 @@ class Watch:
             phase_count=len(info.phases),
             elapsed_s=max(0.0, elapsed),
             total_s=info.phases[-1].end_ns / NS_PER_S,
-            offered_rpm=rates[0],
-            achieved_rpm=rates[1],
+            offered_rpm=_mean(offered[-_RECENT:]),
+            achieved_rpm=_mean(achieved[-_RECENT:]),
+            offered_history=offered,
+            achieved_history=achieved,
             p50_ms=latency["p50"],
             p95_ms=latency["p95"],
             p99_ms=latency["p99"],
@@ -77,11 +80,13 @@ class Watch:
             quality_low=quality["low"],
             quality_high=quality["high"],
             n_scored=quality["n_scored"] or 0,
-            planned=sum(p.planned for p in info.phases) or None,
+            planned=sum(p.planned for p in info.phases) if all(p.open_loop for p in info.phases) else None,
             sent=counts["sent"] or 0,
             ok=counts["ok"] or 0,
             failed=counts["failed"] or 0,
             shed=counts["shed"] or 0,
+            in_flight=in_flight,
+            users=_lanes(info.profile, phase),
             errors=counts["errors"],
             cost_usd=cost["total_usd"],
             per_good_query_usd=cost["per_good_query_usd"],
@@ -102,11 +107,24 @@ def _current(phases: Sequence[PhasePlan], now_ns: int) -> tuple[int, PhasePlan |
     return len(phases), phases[-1] if phases else None
 
 
-def _recent_rates(found: Mapping[str, Any], phase: PhasePlan | None) -> tuple[float | None, float | None]:
+def _flow(seconds: Mapping[str, Any], now: float) -> tuple[list[float], list[float], int | None]:
+    """Planned and answered rpm by bin up to ``now`` (in bins), and what is in flight.
+
+    The last whole bin is left out: the records of its end are still on their way from the workers.
+    """
+    whole = max(0, min(int(now) - 1, len(seconds["t_s"])))
+    planned = [float(rate or 0) for rate in seconds["planned_rpm"][:whole]]
+    answered = [float(rate or 0) for rate in seconds["ok_rpm"][:whole]]
+    seen = [n for n in seconds["in_flight"] if n is not None]
+    return planned, answered, seen[-1] if seen else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _lanes(profile: Profile, phase: PhasePlan | None) -> int | None:
+    """Lanes that stand by now: of a closed loop its users, of an open one all that may be in flight."""
     if phase is None:
-        return None, None
-    for entry in found["phases"]:
-        if entry["name"] == phase.name:
-            throughput = entry["throughput"]
-            return throughput.get("offered_rpm"), throughput["achieved_rpm"]
-    return None, None
+        return None
+    return profile.target.max_in_flight if phase.open_loop else phase.users

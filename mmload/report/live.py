@@ -195,7 +195,7 @@ def _cost(state: LiveState) -> str:
 
 
 def _generator(state: LiveState) -> str:
-    workers = f"{count(state.workers)} workers   " if state.workers else ""
+    workers = f"{count(state.workers)} worker{'s' * (state.workers > 1)}   " if state.workers else ""
     busy = percent(state.generator_cpu_ratio)
     return f"{workers}{busy} of a core   sends {ms(state.send_lag_p99_ms)} late at p99"
 

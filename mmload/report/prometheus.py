@@ -18,63 +18,14 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     InfoMetricFamily,
 )
 from prometheus_client.registry import Collector
 
 from mmload import journal
 from mmload.model import NS_PER_S, Item, Outcome, Record, Telemetry
+from mmload.report.buckets import GAPS, LAGS, SECONDS, SIZES, Family, Labels
 from mmload.report.live import LiveState
-
-SECONDS = (
-    0.01,
-    0.02,
-    0.04,
-    0.08,
-    0.16,
-    0.32,
-    0.64,
-    1.28,
-    2.56,
-    5.12,
-    10.24,
-    20.48,
-    40.96,
-    81.92,
-    163.84,
-    327.68,
-)
-"""OpenTelemetry's buckets for GenAI durations, carried on for bursts that outlast its 81.92 s."""
-GAPS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-LAGS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-SIZES = tuple(float(4**power) for power in range(5, 14))
-
-
-class Buckets:
-    """One histogram: counts between fixed edges, exact for each edge."""
-
-    __slots__ = ("counts", "edges", "total")
-
-    def __init__(self, edges: Sequence[float]) -> None:
-        self.edges = np.array(sorted(set(edges)))
-        self.counts = np.zeros(len(self.edges) + 1, np.int64)
-        self.total = 0.0
-
-    def add(self, values: Sequence[float]) -> None:
-        if len(values):
-            given = np.asarray(values, np.float64)
-            np.add.at(self.counts, np.searchsorted(self.edges, given, side="left"), 1)
-            self.total += float(given.sum())
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        running = np.cumsum(self.counts)
-        return [(f"{edge:.12g}", float(n)) for edge, n in zip(self.edges, running, strict=False)] + [
-            ("+Inf", float(running[-1]))
-        ]
-
-
-Labels = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -115,12 +66,12 @@ class Metrics(Collector):
         self._lost: set[int] = set()
         self._last_end_ns = 0
         seconds = (*SECONDS, *self._slo.values())
-        self._duration = _Family(seconds, ("scenario", "operation", "outcome"))
-        self._ttft = _Family((*SECONDS, *ttft_slo_s), ("scenario", "operation"))
-        self._gap = _Family(GAPS, ("scenario",))
-        self._per_token = _Family(GAPS, ("scenario",))
-        self._lag = _Family(LAGS, ("scenario",))
-        self._size = _Family(SIZES, ("scenario",))
+        self._duration = Family(seconds, ("scenario", "operation", "outcome"))
+        self._ttft = Family((*SECONDS, *ttft_slo_s), ("scenario", "operation"))
+        self._gap = Family(GAPS, ("scenario",))
+        self._per_token = Family(GAPS, ("scenario",))
+        self._lag = Family(LAGS, ("scenario",))
+        self._size = Family(SIZES, ("scenario",))
 
     def take(self, kind: str, body: Any) -> None:
         """Add one frame of a journal (``run.mmj`` or ``scores.mmj``); kinds of no interest pass by."""
@@ -324,32 +275,6 @@ class Metrics(Collector):
 
 def _per_second(per_minute: float | None) -> float | None:
     return None if per_minute is None else per_minute / 60
-
-
-class _Family:
-    """Histograms of one metric by their labels."""
-
-    def __init__(self, edges: Sequence[float], labels: Labels) -> None:
-        self._edges, self._labels = edges, labels
-        self._found: dict[Labels, Buckets] = {}
-        self._held: dict[Labels, list[float]] = {}
-
-    def hold(self, key: Labels, *values: float) -> None:
-        """Keep values until ``settle``: sorting them into buckets is cheap only for many at once."""
-        self._held.setdefault(key, []).extend(values)
-
-    def settle(self) -> None:
-        for key, values in self._held.items():
-            if key not in self._found:
-                self._found[key] = Buckets(self._edges)
-            self._found[key].add(values)
-        self._held.clear()
-
-    def metric(self, name: str, help_: str) -> HistogramMetricFamily:
-        family = HistogramMetricFamily(name, help_, labels=self._labels)
-        for key, buckets in sorted(self._found.items()):
-            family.add_metric(key, buckets.cumulative(), buckets.total)
-        return family
 
 
 class Endpoint:

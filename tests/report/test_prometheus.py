@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -17,8 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mmload import journal
 from mmload.model import Item, Record, Score, Telemetry
+from mmload.report.buckets import Buckets
 from mmload.report.live import LiveState
-from mmload.report.prometheus import Buckets, Metrics, RunLabels, serve_metrics
+from mmload.report.prometheus import Metrics, RunLabels, serve_metrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "mmload-rules.yml"
@@ -362,3 +364,40 @@ def test_the_page_of_metrics_names_each_metric_with_its_labels_and_no_other():
     assert {n: k for n, k in written.items() if n not in infos} == {
         n: k for n, k in exposed_labels.items() if n not in infos
     }
+
+
+@pytest.mark.live
+def test_a_real_run_fills_the_dashboard_and_every_recording_rule(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = Server(tmp_path, f"127.0.0.1:{port}")
+    profile = DEPLOY.parent / "traffic_profiles" / "smoke.toml"
+    command = [
+        sys.executable,
+        "-m",
+        "mmload",
+        "run",
+        str(profile),
+        "--out",
+        str(tmp_path / "run"),
+        "--no-progress",
+    ]
+    command += ["--prometheus-port", str(port), "--metrics-linger", "8", "--json"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        server.wait_for("mmload_run_info", 90)
+        wanted = set(dashboard_expressions()) | set(server.rules("recording"))
+        empty = set(wanted)
+        while run.poll() is None and empty:
+            empty -= {expression for expression in empty if server.query(expression)}
+            time.sleep(0.5)
+        answer, errors = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        server.close()
+    assert run.returncode in (0, 3, 4, 5), errors
+    figures = json.loads(answer)
+    lost = {e for e in wanted if 'outcome!="ok"' in e or "dropped" in e}
+    assert empty <= lost
+    assert server.process.returncode is not None and figures["counts"]["ok"] > 50
