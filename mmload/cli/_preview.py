@@ -39,7 +39,8 @@ name of the evidence.</p>
 {% for image in item.pictures %}<svg viewBox="0 0 {{ image.width }} {{ image.height }}" role="img"
  aria-label="image of item {{ item.index }}"><image href="{{ image.url }}" width="{{ image.width }}"
  height="{{ image.height }}"/>{% for name, x, y, w, h in image.boxes %}<rect x="{{ x }}" y="{{ y }}"
- width="{{ w }}" height="{{ h }}"/><text x="{{ x }}" y="{{ y - 2 }}" font-size="{{ image.width / 60 }}">{{ name }}</text>
+ width="{{ w }}" height="{{ h }}"/><text x="{{ x }}" y="{{ y - 2 }}"
+ font-size="{{ image.width / 60 }}">{{ name }}</text>
 {% endfor %}</svg>{% endfor %}
 </div><div><h2>{{ item.index }}: {{ item.task }}{{ "" if item.answerable else ", unanswerable" }}</h2>
 <p>{{ item.facts }}</p><h3>Prompt</h3><pre>{{ item.prompt }}</pre><h3>Truth</h3><pre>{{ item.truth }}</pre>
