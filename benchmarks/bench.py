@@ -58,7 +58,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default=",".join(EXPERIMENTS), help="experiments, comma-separated")
-    parser.add_argument("--rows", default="", help="of throughput: which works, comma-separated")
+    parser.add_argument("--rows", default="", help="of throughput (small,...) and schedule (50,...): which")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one throughput run")
     parser.add_argument("--repeat", type=int, default=3, help="runs of which the median is taken")
     parser.add_argument(
@@ -76,7 +76,7 @@ def main() -> int:
     found = json.loads(store.read_text()) if store.exists() else {"rows": {}}
     found["machine"] = machine()
     for name in args.only.split(","):
-        more = {"only": args.rows} if name == "throughput" else {}
+        more = {"only": args.rows} if name in ("throughput", "schedule") else {}
         for row in EXPERIMENTS[name](settings, **more):
             _keep(found, row, args.out)
     return 0

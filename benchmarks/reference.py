@@ -88,4 +88,6 @@ class Reference:
             return 0.0
         active = tenths[busy[0] : busy[-1] + 1]
         edge = min(max(len(active) // 5, 2), max((len(active) - 1) // 2, 0))
-        return 10.0 * statistics.median(active[edge : len(active) - edge] or active)
+        middle = active[edge : len(active) - edge] or active
+        # Of a tool that sends in fits and starts the median tenth would be empty.
+        return 10.0 * (statistics.median(middle) or statistics.fmean(middle))

@@ -26,11 +26,11 @@ class Plain(FastHttpUser):
         elif not STREAM:
             self.client.post("/chat/completions", data=BODY, headers={"Content-Type": "application/json"})
         else:
-            with self.client.post(
+            answer = self.client.post(
                 "/chat/completions", data=BODY, headers={"Content-Type": "application/json"}, stream=True
-            ) as answer:
-                for _ in answer.iter_lines():
-                    pass
+            )
+            for _ in answer.iter_lines():
+                pass
 
 
 @events.quitting.add_listener
