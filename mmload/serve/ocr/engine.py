@@ -39,6 +39,8 @@ _PACE = 0.2
 _LINES_S = 0.4
 _PER_MPX_S = 0.9
 """What reading took one core of the machine that this was written on: recognition, and detection by size."""
+_QUEUEING_SHARE = 0.7
+"""Share of the objective that may pass in the queue: after all of it there is no time left for reading."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -134,7 +136,7 @@ class OcrPipeline:
         if not self.config.ladder:
             return before * self._took_s > SHED_SHARE * slo_s
         # Even if all before it were read at the smallest size.
-        return (before + 1) * self._least_s() > slo_s
+        return (before + 1) * self._least_s() > _QUEUEING_SHARE * slo_s
 
     async def reach_model(self, ticket: OcrTicket) -> None:
         """Wait for a thread, choose the size that fits the time left, and start reading."""
@@ -146,7 +148,7 @@ class OcrPipeline:
         ticket.started_at = now
         self._stage(ticket, "queue", now - ticket.queued_at)
         waiting = max(0, self._places.inside - self.config.workers)
-        fair = self.config.slo_ms / 1e3 * self.config.workers / (waiting + 1)
+        fair = _QUEUEING_SHARE * self.config.slo_ms / 1e3 * self.config.workers / (waiting + 1)
         ticket.rung = self._rung(ticket.sizes, min(ticket.deadline - now, fair))
         self.meters.rungs.labels(f"L{int(ticket.rung)}").inc()
         seen = [fit(*size, EDGES[ticket.rung]) for size in ticket.sizes]
