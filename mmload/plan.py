@@ -122,7 +122,7 @@ def _wire_key(target: Target, adapter: Adapter) -> str:
 def _fingerprint(profile: Profile, tasks: Mapping[str, Task], bodies: Bodies, compiled: Schedule) -> str:
     digest = hashlib.sha256(compiled.fingerprint_bytes())
     digest.update(bodies.sha256.encode())
-    digest.update(profile.mix.model_dump_json().encode())
+    digest.update(profile.mix.model_dump_json(exclude={"items_file"}).encode())
     for name in sorted(tasks):
         digest.update(f"{name}={tasks[name].version}".encode())
     return digest.hexdigest()
