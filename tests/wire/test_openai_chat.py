@@ -56,6 +56,21 @@ def test_the_request_carries_prompt_and_images_as_data_urls_and_only_what_was_as
     assert "stream" not in json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], stream=False))
 
 
+def test_structured_output_is_asked_for_by_the_profile_alone() -> None:
+    asked = {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}}
+    body = json.loads(OpenAIChat("m", asked).encode(ITEM, [b"", b""], stream=False))
+    assert body["response_format"] == asked["response_format"]
+    assert whole({"choices": [{"message": {"content": '{"a":1}'}}]}).text == '{"a":1}'
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_json_nested_without_end_is_malformed_and_no_crash(streamed: bool) -> None:
+    reader = ADAPTER.reader(streamed)
+    reader.feed((b"data: " if streamed else b"") + b'{"error":' + b"[" * 200_000 + b"\n\n")
+    reader.close()
+    assert reader.error == (ErrorKind.MALFORMED_SSE if streamed else ErrorKind.MALFORMED_JSON)
+
+
 def test_the_credential_stands_in_the_authorization_header_alone() -> None:
     assert ADAPTER.headers("sk-1") == {"Authorization": "Bearer sk-1"}
     assert ADAPTER.headers(None) == {}
