@@ -139,6 +139,25 @@ def test_a_full_queue_sheds_with_retry_after() -> None:
     asking(test, FakeReader(0.1), workers=1, queue_limit=1, slo_ms=1e6)
 
 
+class HeldUp(FakeReader):
+    """Its first readings take as long as on a machine that is busy with something else."""
+
+    def __call__(self, image: Image.Image, scale: float, until: float) -> Page:
+        found = super().__call__(image, scale, until)
+        if 0 < len(self.sizes) <= 3:
+            time.sleep(0.4)
+        return found
+
+
+def test_slow_readings_do_not_lock_later_requests_out() -> None:
+    async def test(asker: Asker) -> None:
+        small = picture(300, 200)
+        statuses = [(await asker.post(ask("?", small)))[0] for _ in range(12)]
+        assert statuses == [200] * 12
+
+    asking(test, HeldUp(), workers=1, slo_ms=100.0)
+
+
 def test_without_the_ladder_everything_is_read_in_full() -> None:
     reader = FakeReader(0.02)
 

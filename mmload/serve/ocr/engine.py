@@ -36,6 +36,8 @@ from mmload.serve.views import CHAT_OVERHEAD_TOKENS
 EDGES = {Rung.FULL: 2048, Rung.SHRINK: 1280, Rung.CUT: 720, Rung.FALLBACK: 400}
 """Long edge by rung, px."""
 _PACE = 0.2
+_SLOWEST = 6.0
+"""One reading that a busy machine held up counts for no more than this."""
 _LINES_S = 0.4
 _PER_MPX_S = 0.9
 """What reading took one core of the machine that this was written on: recognition, and detection by size."""
@@ -132,6 +134,9 @@ class OcrPipeline:
 
     def _too_late(self, before: float) -> bool:
         """Whether a newcomer with so many rounds of reading ``before`` it could not be read in time."""
+        if before == 0:
+            # A thread is free. Refusing here would also keep the pace from ever being measured again.
+            return False
         slo_s = self.config.slo_ms / 1e3
         if not self.config.ladder:
             return before * self._took_s > SHED_SHARE * slo_s
@@ -199,7 +204,7 @@ class OcrPipeline:
             raise ApiError(400, str(error), param="messages", code="invalid_image") from None
         took = perf_counter() - (ticket.started_at or ticket.arrived)
         self._took_s += _PACE * (took - self._took_s)
-        self._slowness += _PACE * (took / _nominal_s(area) - self._slowness)
+        self._slowness += _PACE * (min(took / _nominal_s(area), _SLOWEST) - self._slowness)
         ticket.text = text
         parts = pieces(text)
         ticket.pieces = parts[: ticket.max_tokens]
