@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from wire.transcripts import ITEM, ONE_IMAGE
 
 from mmload.model import ErrorKind, InputError
+from mmload.profile import load
 from mmload.wire import Reader
 from mmload.wire.template import Template
 
@@ -269,3 +270,23 @@ def test_a_streamed_request_needs_a_stream_table(upload: Template) -> None:
 
 def test_another_text_of_the_file_makes_other_bodies_of_requests(tmp_path: Path) -> None:
     assert make(tmp_path, PARTS_FILE).version != make(tmp_path, PARTS_FILE + "\n").version
+
+
+def profile(folder: Path, target: str) -> Path:
+    path = folder / "p.toml"
+    phase = "[[phase]]\nname = 'a'\nshape = 'sustained'\nduration_s = 1\nrpm = 60\n"
+    path.write_text(
+        f"name = 'p'\n[mix]\ntasks = {{ extract = 1.0 }}\n[target]\nurl = 'http://127.0.0.1:1'\n{target}\n{phase}"
+    )
+    return path
+
+
+def test_the_file_is_found_beside_the_profile(tmp_path: Path) -> None:
+    target = load(profile(tmp_path, "protocol = 'template'\ntemplate = 'pipeline.toml'")).target
+    assert target.template == str(tmp_path / "pipeline.toml")
+
+
+@pytest.mark.parametrize("target", ["protocol = 'template'", "template = 'pipeline.toml'"])
+def test_protocol_and_file_go_together(target: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"target\.template: .* go together"):
+        load(profile(tmp_path, target))
