@@ -18,7 +18,7 @@ from mmload.drive.attempt import Attempt, Failure
 from mmload.drive.connection import Connection, TimedOut
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.pump import Traffic
-from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record
+from mmload.model import NS_PER_S, Answer, Arrival, ErrorKind, Outcome, Record
 
 
 def work(lane: Lane) -> None:
@@ -47,8 +47,10 @@ class Lane(User):
         self.endpoint = self.traffic.endpoint
         if self.endpoint.keep_alive:
             try:
-                self._connect()
-            except (Failure, TimedOut):
+                # The sweeper minds only lanes that carry a request.
+                with gevent.Timeout(self.endpoint.connect_ns / NS_PER_S):
+                    self._connect()
+            except (Failure, gevent.Timeout):
                 self._drop()
 
     def on_stop(self) -> None:

@@ -1,5 +1,6 @@
 """Every fault of a server ends as its own named kind, within the timeouts, in exactly one record."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -121,6 +122,20 @@ def test_usage_is_the_targets_or_an_estimate_that_says_so(records: dict[str, Any
     assert records["usage-with-choice"][0]["usage_source"] == "usage"
     assert records["no-usage"][0]["usage_source"] == "estimated"
     assert records["no-usage"][0]["tokens_out"] > 0
+
+
+def test_a_host_that_takes_no_connection_is_a_connect_timeout(send: Any) -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        ((record,),) = send([{"url": f"http://127.0.0.1:{full.getsockname()[1]}/v1", **TIMEOUTS}])
+        for client in waiting:
+            client.close()
+    assert (record["outcome"], record["error"], record["sent_ns"]) == ("failed", "connect_timeout", None)
 
 
 def test_retries_are_attempts_of_one_record(fault_urls: dict[str, str], send: Any) -> None:
