@@ -283,6 +283,7 @@ static ssize_t receive(struct conn *c, void *to, size_t room, int flags) {
     struct iovec iov = {to, room};
     struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     ssize_t n = recvmsg(c->fd, &m, flags);
+    int stamped = 0;
     if (n > 0) {
         byte_count += (uint64_t)n;
         for (struct cmsghdr *h = keep_truth ? CMSG_FIRSTHDR(&m) : NULL; h; h = CMSG_NXTHDR(&m, h))
@@ -290,8 +291,11 @@ static ssize_t receive(struct conn *c, void *to, size_t room, int flags) {
                 struct timespec t;
                 memcpy(&t, CMSG_DATA(h), sizeof t);
                 c->now.rx_last = t.tv_sec * 1000000000LL + t.tv_nsec;
-                if (!c->now.rx_first) c->now.rx_first = c->now.rx_last;
+                stamped = 1;
             }
+        /* What came before the listener had set the option carries no stamp. */
+        if (keep_truth && !stamped) c->now.rx_last = now_ns();
+        if (!c->now.rx_first) c->now.rx_first = c->now.rx_last;
     }
     return n;
 }
