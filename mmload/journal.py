@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mmload.model import Answer, InputError, Record, Score, Telemetry
+from mmload.model import Answer, InputError, Judgement, Record, Score, Telemetry
 
 MAGIC: Final = b"MMLOAD1\n"
 _HEAD: Final = struct.Struct("<II")
@@ -32,6 +32,7 @@ TELEMETRY: Final = "telemetry"
 EVENT: Final = "event"
 """A mapping with ``t_ns``, ``name`` and what belongs to it (phase started, worker lost...)."""
 SCORES: Final = "scores"
+JUDGEMENTS: Final = "judgements"
 END: Final = "end"
 """The last frame of a run that ended by itself, with the totals that every worker reported."""
 
@@ -40,6 +41,7 @@ _BODY_TYPES: Final[dict[str, Any]] = {
     ANSWERS: list[Answer],
     TELEMETRY: list[Telemetry],
     SCORES: list[Score],
+    JUDGEMENTS: list[Judgement],
 }
 _encode = msgspec.msgpack.Encoder().encode
 _split = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw]).decode

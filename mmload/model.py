@@ -280,6 +280,21 @@ class Score:
     detail: Mapping[str, float] = field(default_factory=dict)
 
 
+class Judgement(NamedTuple):
+    """What a model that was asked as a judge said of one answer."""
+
+    seq: int
+    item: int
+    correct: bool | None
+    """None if there is no verdict; ``error`` then says why."""
+    error: str
+    """``connect``, ``timeout``, ``http_429``, ``http_3xx`` to ``http_5xx``, ``bad_verdict``, ``out_of_time``,
+    ``backlog``, ``image`` or ``internal``; empty if there is a verdict."""
+    tokens_in: int | None
+    """Of all attempts, estimated where the judge did not tell; None if there is no telling."""
+    tokens_out: int | None
+
+
 Money = int | None
 """Micro-dollars, or ``None`` for unknown; unknown is never 0."""
 

@@ -3,12 +3,13 @@
 Not aware of how a shape, a task or a wire adapter works: it knows their names and their keys only.
 """
 
-from mmload.profile.reading import api_key, frozen_toml, load, to_toml_dict
+from mmload.profile.reading import api_key, frozen_toml, judge_key, load, to_toml_dict
 from mmload.profile.schema import (
     Arrivals,
     Cost,
     Gates,
     ImageSize,
+    Judge,
     Mix,
     ModelPrice,
     Ocr,
@@ -25,6 +26,7 @@ __all__ = [
     "Cost",
     "Gates",
     "ImageSize",
+    "Judge",
     "Mix",
     "ModelPrice",
     "Ocr",
@@ -36,6 +38,7 @@ __all__ = [
     "Target",
     "api_key",
     "frozen_toml",
+    "judge_key",
     "load",
     "to_toml_dict",
 ]

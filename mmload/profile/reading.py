@@ -19,7 +19,7 @@ from mmload.model import InputError
 from mmload.profile.lines import KeyPath, key_lines, nearest_line
 from mmload.profile.problems import Problem, dotted, of_pydantic
 from mmload.profile.rules import problems
-from mmload.profile.schema import Profile, Target
+from mmload.profile.schema import Judge, Profile, Target
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 _MAX_SHOWN: Final = 8
@@ -79,18 +79,25 @@ def api_key(target: Target, environment: Mapping[str, str]) -> str | None:
 
     Raises ``InputError`` if the variable is missing or empty, or holds what no header can carry.
     """
-    if target.api_key_env is None:
+    return _key("target", target.api_key_env, target.url or target.engine or "", environment)
+
+
+def judge_key(judge: Judge, environment: Mapping[str, str]) -> str | None:
+    """As ``api_key``, of the judge."""
+    return _key("quality.judge", judge.api_key_env, judge.url, environment)
+
+
+def _key(table: str, variable: str | None, whose: str, environment: Mapping[str, str]) -> str | None:
+    if variable is None:
         return None
-    key = environment.get(target.api_key_env, "").strip()
+    key = environment.get(variable, "").strip()
     if not key:
         raise InputError(
-            f"target.api_key_env: the environment variable {target.api_key_env} is not set; "
-            f"set it to the key of {target.url or target.engine}, or remove api_key_env from the profile"
+            f"{table}.api_key_env: the environment variable {variable} is not set; "
+            f"set it to the key of {whose}, or remove api_key_env from the profile"
         )
     if not key.isascii() or not key.isprintable():
-        raise InputError(
-            f"target.api_key_env: {target.api_key_env} holds characters that no HTTP header may carry"
-        )
+        raise InputError(f"{table}.api_key_env: {variable} holds characters that no HTTP header may carry")
     return key
 
 

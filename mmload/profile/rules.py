@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from mmload.profile.lines import KeyPath
 from mmload.profile.problems import Problem, found, nearest
-from mmload.profile.schema import Phase, Profile, Target
+from mmload.profile.schema import Judge, Phase, Profile, Target
 from mmload.profile.shape_keys import BUILT_IN, COMMON, Keys
 
 _FORMAT = re.compile(r"png|(jpeg|webp)-([1-9]|[1-9]\d|100)")
@@ -38,6 +38,8 @@ def problems(profile: Profile, known: Mapping[str, Sequence[str]]) -> Iterator[P
     ``known`` gives the valid names of ``shape``, ``task`` and ``protocol``; what it lacks is not checked.
     """
     yield from _target(profile.target, known)
+    if profile.quality.judge is not None:
+        yield from _judge(profile.quality.judge, profile.target.allow_remote)
     yield from _phases(profile, known)
     yield from _weights(profile)
     yield from _mix_names(profile, known)
@@ -72,7 +74,7 @@ def _target(target: Target, known: Mapping[str, Sequence[str]]) -> Iterator[Prob
             ("target",), f'found {have} of engine and url; give one: engine = "sim" or url = "http://..."'
         )
     if target.url is not None:
-        yield from _url(target.url, target.allow_remote)
+        yield from _url(("target", "url"), target.url, target.allow_remote)
     if "protocol" in known:
         yield from _name(("target", "protocol"), target.protocol, known["protocol"])
     if (target.protocol == "template") != (target.template is not None):
@@ -81,9 +83,22 @@ def _target(target: Target, known: Mapping[str, Sequence[str]]) -> Iterator[Prob
     for header, value in target.headers.items():
         if text := header_problem(header, value):
             yield Problem(("target", "headers", header), text)
-    if target.api_key_env is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", target.api_key_env):
-        text = "it must be the name of an environment variable, never the key itself"
-        yield Problem(("target", "api_key_env"), text)
+    yield from _variable(("target", "api_key_env"), target.api_key_env)
+
+
+def _judge(judge: Judge, allow_remote: bool) -> Iterator[Problem]:
+    table: KeyPath = ("quality", "judge")
+    yield from _url((*table, "url"), judge.url, allow_remote)
+    yield from _variable((*table, "api_key_env"), judge.api_key_env)
+    for key in sorted({"model", "messages", "stream"} & judge.body.keys()):
+        yield Problem((*table, "body", key), "mmload sets this field of the request itself")
+    if (judge.input_usd_per_mtok is None) != (judge.output_usd_per_mtok is None):
+        yield Problem(table, "input_usd_per_mtok and output_usd_per_mtok go together; found the one alone")
+
+
+def _variable(path: KeyPath, name: str | None) -> Iterator[Problem]:
+    if name is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        yield Problem(path, "it must be the name of an environment variable, never the key itself")
 
 
 def header_problem(header: str, value: str) -> str:
@@ -97,8 +112,7 @@ def header_problem(header: str, value: str) -> str:
     return ""
 
 
-def _url(url: str, allow_remote: bool) -> Iterator[Problem]:
-    path: KeyPath = ("target", "url")
+def _url(path: KeyPath, url: str, allow_remote: bool) -> Iterator[Problem]:
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

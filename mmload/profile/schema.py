@@ -273,6 +273,35 @@ class Mix(_Strict):
     """Your own items in place of drawn ones: a JSONL file (docs/workload.md), relative to the profile."""
 
 
+class Judge(_Strict):
+    """A model that judges a share of the answers a second time. Off without this table. It changes neither
+    the score nor a gate: the report says how often it agrees with the scorers, and what it cost."""
+
+    url: str
+    """Base URL of an OpenAI-compatible endpoint, up to and including ``/v1`` if it has one. Elsewhere than on
+    this machine only with ``target.allow_remote``: it gets prompts, expected answers and answers."""
+    model: str
+    """Model that judges."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key. Never the key itself."""
+    sample: Share = 0.1
+    """Share of the scored answers that are judged, drawn by a hash of seed and number."""
+    rpm: Positive = 60.0
+    """Requests per minute at most, retries included."""
+    max_in_flight: Annotated[int, Field(ge=1, le=256)] = 4
+    """Requests at a time."""
+    timeout_s: Positive = 30.0
+    """Longest time of one request."""
+    images: bool = False
+    """Show the judge the images too."""
+    input_usd_per_mtok: NonNegative | None = None
+    """Per million tokens of input; without both prices the cost is unknown."""
+    output_usd_per_mtok: NonNegative | None = None
+    """Per million tokens of output."""
+    body: dict[str, Any] = {}
+    """Merged into the body of every request (``temperature``, ``response_format``...)."""
+
+
 class Quality(_Strict):
     sample: Share = 1.0
     """Share of answers that are scored."""
@@ -288,6 +317,8 @@ class Quality(_Strict):
     baseline: str | None = None
     """Name of the phase that shows the pipeline unloaded: quality under load is reported as the difference to
     it on the same items. Give it ``warmup = true`` to keep it out of the other figures."""
+    judge: Judge | None = None
+    """A model as a second opinion."""
 
 
 class Slo(_Strict):
