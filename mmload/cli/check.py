@@ -75,6 +75,9 @@ def _warnings(plan: Plan) -> list[str]:
         found.append(f"this seed plans no request for {', '.join(empty)}")
     if target.api_key_env and not os.environ.get(target.api_key_env, "").strip():
         found.append(f"the environment variable {target.api_key_env} is not set; the run will need it")
+    judge = profile.quality.judge
+    if judge and judge.api_key_env and not os.environ.get(judge.api_key_env, "").strip():
+        found.append(f"the environment variable {judge.api_key_env} is not set; the judge will need it")
     if amount.usd is None and cost.models:
         found.append(f"[cost.models] has no price for {target.model}: the cost of the run will be unknown")
     if amount.usd is not None and cost.budget_usd is not None and amount.usd > cost.budget_usd:

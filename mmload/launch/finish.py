@@ -23,11 +23,13 @@ from mmload.summary import (
     RUN_JOURNAL,
     SCORES_JOURNAL,
     Ending,
+    Judged,
     RunInfo,
     RunReader,
     answers_of,
     figures,
     intervals_for_log,
+    judged,
     merged_latency,
     series,
     worst_seqs,
@@ -64,7 +66,9 @@ def finish(
     reader.poll()
     info = reader.plan
     ending = Ending(reader.end, reader.events, reader.last_ns, reader.damaged)
-    found, _, decided = verdict.conclude(figures(reader.summary, info, ending), info.profile.gates)
+    found, _, decided = verdict.conclude(
+        figures(reader.summary, info, ending, _judged(run_dir, info.profile)), info.profile.gates
+    )
     plots = series(reader.summary, info, answers_of(run_dir, worst_seqs(reader.summary)))
     if environment is None:
         environment = _stored_environment(run_dir)
@@ -83,6 +87,11 @@ def finish(
         secrets=secrets,
     )
     return Finished(run_dir, found, decided, info.profile)
+
+
+def _judged(run_dir: Path, profile: Profile) -> Judged | None:
+    judge = profile.quality.judge
+    return judged(run_dir, judge, profile.quality.require_strict_schema) if judge else None
 
 
 def _stored_environment(run_dir: Path) -> Mapping[str, Any]:

@@ -64,7 +64,30 @@ def answers(measured: Measured) -> Table:
             percent(delta.get("value")) + (f" ({said})" if said else ""),
         ],
     ]
-    return Table("Answers", ["Check", "Found"], rows)
+    return Table("Answers", ["Check", "Found"], rows + _judge(measured))
+
+
+def _judge(measured: Measured) -> list[list[str]]:
+    """What a model said of a share of the answers; nothing if none was asked."""
+    found = measured.part("quality", "judge")
+    if not found:
+        return []
+    agreement = interval(found.get("agreement_low"), found.get("agreement_high"), percent)
+    kappa, cost = found.get("kappa"), found.get("cost_usd")
+    model = one_line(redact(str(found.get("model") or DASH)), 80)
+    return [
+        [
+            f"Judge ({model}): verdicts · none given",
+            f"{count(found.get('n'))} · {count(found.get('failed'))}",
+        ],
+        [
+            "Judge agrees with the scorers",
+            percent(found.get("agreement_ratio")) + (f" ({agreement})" if agreement else ""),
+        ],
+        ["Agreement beyond chance (kappa)", f"{kappa:.2f}" if known(kappa) else DASH],
+        ["Right, says the judge", percent(found.get("judged_pass_ratio"))],
+        ["Cost of the judge, not of the pipeline", usd(cost) if known(cost) else DASH],
+    ]
 
 
 def features(measured: Measured) -> Table:

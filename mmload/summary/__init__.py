@@ -2,6 +2,7 @@
 
 from mmload.summary.evidence import GATES, Evidence, Gate
 from mmload.summary.figures import SCHEMA_VERSION, figures
+from mmload.summary.judge import Judged, judged
 from mmload.summary.reading import RUN_JOURNAL, SCORES_JOURNAL, RunReader, answers_of
 from mmload.summary.run_info import Level, RunInfo, Window
 from mmload.summary.series import intervals_for_log, merged_latency, series, worst_seqs
@@ -17,6 +18,7 @@ __all__ = [
     "Ending",
     "Evidence",
     "Gate",
+    "Judged",
     "Level",
     "RunInfo",
     "RunReader",
@@ -25,6 +27,7 @@ __all__ = [
     "answers_of",
     "figures",
     "intervals_for_log",
+    "judged",
     "merged_latency",
     "series",
     "worst_seqs",

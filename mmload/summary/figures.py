@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from mmload.intervals import CONFIDENCE
 from mmload.model import NS_PER_S, PhasePlan
+from mmload.price import usd
 from mmload.summary.evidence import UNKNOWN, Evidence, gather, robustness_evidence
+from mmload.summary.judge import Judged, judge_figures
 from mmload.summary.levels import (
     JudgedLevel,
     Recovery,
@@ -34,7 +36,9 @@ SCHEMA_VERSION: Final = "1.0.0"
 _COST_GATES: Final = ("per_query_usd_max", "per_good_query_usd_max")
 
 
-def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> dict[str, Any]:
+def figures(
+    summary: Summary, info: RunInfo, ending: Ending | None = None, judged: Judged | None = None
+) -> dict[str, Any]:
     """All figures; ``gates`` is empty and ``verdict`` null until ``verdict.conclude`` fills them."""
     ending = ending or Ending()
     cells = Cells(summary)
@@ -59,8 +63,8 @@ def figures(summary: Summary, info: RunInfo, ending: Ending | None = None) -> di
             "headroom_ratio": _headroom(at_quality["value"], info.profile.expected_peak_rpm),
             "levels": [{**level.as_dict(), **_level_cost(level, levels, calm)} for level in levels],
         },
-        "quality": _quality(view),
-        "cost": cost_figures(view),
+        "quality": {**_quality(view), "judge": judge_figures(judged)},
+        "cost": {**cost_figures(view), "judge_usd": usd(judged.cost) if judged else None},
         "stages": _stages(summary),
         "phases": [_phase(summary, info, cells, p, ending, recoveries.get(p.number)) for p in info.phases],
         "evidence": {
