@@ -43,7 +43,8 @@ def test_what_sends_never_loads_aiohttp_matplotlib_or_the_scorers_process(module
 
 
 @pytest.mark.parametrize(
-    "module", ["mmload.serve.app", "mmload.grade.__main__", "mmload.launch", "mmload.cli"]
+    "module",
+    ["mmload.serve.app", "mmload.grade.__main__", "mmload.judge.__main__", "mmload.launch", "mmload.cli"],
 )
 def test_what_serves_scores_or_launches_is_never_patched(module: str) -> None:
     assert not loaded_after(f"import {module}") & {"gevent", "locust"}
