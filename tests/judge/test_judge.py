@@ -175,6 +175,32 @@ def test_it_gives_up_after_its_time_and_says_what_was_left(case: Case, stub: Stu
     assert {(j.error, j.tokens_in) for j in left} == {("out_of_time", 0)}
 
 
+def test_a_run_that_goes_on_is_judged_meanwhile_and_left_at_once_when_told_to(case: Case, stub: Stub) -> None:
+    path = case.dir / "journal/run.mmj"
+    case.ask_for(url=stub.url, max_in_flight=2, timeout_s=60.0, **FAST)
+    frames, _ = journal.read(path)
+    path.unlink()
+    writer = journal.Writer(path)
+    for kind, body in frames:
+        if kind != journal.END:
+            writer.append(kind, body)
+    writer.close()
+    stub.rule = lambda asked, times: honest(asked, times) if len(stub.cases) <= 3 else 30.0
+    process = subprocess.Popen([sys.executable, "-m", "mmload.judge", str(case.dir)])
+    give_up = time.monotonic() + 30
+    while len(stub.cases) < 5 and time.monotonic() < give_up:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(20) == 0
+    found = judgements(case.dir)
+    assert found.keys() == measured(case)
+    assert sum(j.error == "" for j in found.values()) == 3
+    left = [j for j in found.values() if j.error]
+    assert {j.error for j in left} == {"out_of_time"}
+    # Those that the judge was at work on are charged for their input; those that waited are not.
+    assert sum(bool(j.tokens_in) for j in left) == 2
+
+
 def test_no_run_and_no_judge_end_by_themselves(case: Case, tmp_path: Path) -> None:
     async def go(folder: Path) -> Any:
         return await follow(folder, {}, asyncio.Event(), poll_s=0.01, idle_s=0.1)
