@@ -221,8 +221,16 @@ class Master:
         return record._replace(outcome=Outcome.FAILED if sent else Outcome.NOT_SENT, attempts=int(sent))
 
 
+def _await_order(path: Path) -> dict[str, Any]:
+    """The launcher starts us before it has planned; it writes the order in one piece, and we end with it."""
+    while not path.exists():
+        gevent.sleep(0.02)
+    order: dict[str, Any] = json.loads(path.read_text())
+    return order
+
+
 def _run(options: argparse.Namespace) -> int:
-    order = json.loads((options.run_dir / "journal" / "plan.json").read_text())
+    order = _await_order(options.run_dir / "journal" / "plan.json")
     profile = Profile.model_validate(order["profile"])
     plan = planning.build(profile, Path(order["base_dir"]))
     shape = PlanShape(plan)

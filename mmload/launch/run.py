@@ -6,14 +6,17 @@ view; then, when the master has written its last frame and the scorer has read i
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 from typing import Any, Final
 
@@ -27,6 +30,7 @@ from mmload.launch.watch import Watch
 from mmload.model import InputError, MmloadError
 from mmload.plan import Plan
 from mmload.profile import Profile, api_key, judge_key
+from mmload.report.files import write_text
 from mmload.report.live import LiveView
 from mmload.report.prometheus import Metrics, RunLabels, serve_metrics
 
@@ -85,12 +89,15 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
             "--master: workers of other hosts cannot reach the embedded pipeline; start it with "
             "`mmload serve PROFILE --host ADDRESS --port PORT` and give --target http://ADDRESS:PORT/v1"
         )
-    plan = planning.build(profile, base_dir, progress=_progress(options))
     run_dir = planning.make_folder(profile, options.out)
     interrupt = _Interrupt()
     with _signals(interrupt), _Fleet(run_dir) as fleet:
+        fleet.call_up(profile, options)
+        plan = _plan(profile, base_dir, run_dir, options)
         watch = fleet.start(plan, options)
+        Thread(target=_load_writers, daemon=True).start()
         _attend(fleet, watch, options, interrupt, profile)
+        fleet.ended = watch.reader.end is not None
         fleet.settle(interrupt)
         fleet.settle_judge(interrupt, options)
         keys.append(api_key(profile.target, os.environ))
@@ -98,6 +105,20 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
         finished = finish(run_dir, environment(), secrets, watch.reader)
         fleet.linger(finished, options)
     return finished, interrupt.count > 0
+
+
+def _plan(profile: Profile, base_dir: Path, run_dir: Path, options: RunOptions) -> Plan:
+    """The plan; a profile that cannot be planned leaves no folder behind."""
+    try:
+        return planning.build(profile, base_dir, progress=_progress(options))
+    except InputError:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise
+
+
+def _load_writers() -> None:
+    """Import what writes the report while the run runs: a second that is not waited for at its end."""
+    importlib.import_module("mmload.report.folder")
 
 
 def _progress(options: RunOptions) -> planning.Progress:
@@ -133,6 +154,8 @@ class _Fleet:
         self.master: Child | None = None
         self.scorer: Child | None = None
         self.judge: Child | None = None
+        self.ended = False
+        """The last frame has been seen: the master ended as it should."""
         self._metrics: Metrics | None = None
         self._endpoint: Any = None
 
@@ -150,8 +173,26 @@ class _Fleet:
         self.children.append(child)
         return child
 
+    def call_up(self, profile: Profile, options: RunOptions) -> None:
+        """Master and workers: they load what they need while the plan is made, and wait for it."""
+        host, port = options.master_host, str(options.master_port or free_port())
+        arguments = ["--run-dir", str(self.run_dir), "--bind-host", host, "--port", port]
+        if options.web_port is not None:
+            arguments += ["--web-host", options.web_host, "--web-port", str(options.web_port)]
+            options.say(f"Locust's page: http://{options.web_host}:{options.web_port}/")
+        self.master = self._spawn("master", "mmload.drive.master", *arguments)
+        if options.remote_workers:
+            options.say(
+                f"waiting for {profile.workers} workers: "
+                f"mmload worker --master-host {host} --master-port {port}"
+            )
+        else:
+            for i in range(profile.workers):
+                name = f"worker-{i}"
+                self._spawn(name, "mmload.drive.worker", "--master-host", host, "--master-port", port)
+
     def start(self, plan: Plan, options: RunOptions) -> Watch:
-        """Target, master, workers and scorer, and what follows them."""
+        """The target, the order that the master waits for, and what follows the run."""
         profile = plan.profile
         target = None
         if profile.target.engine is not None:
@@ -161,23 +202,10 @@ class _Fleet:
                 "target", "mmload.serve", "--engine", profile.target.engine, "--port", "0",
                 "--suite", suite, "--config", config, pipe=True,
             )  # fmt: skip
-        port = options.master_port or free_port()
-        if options.remote_workers:
-            where = f"--master-host {options.master_host} --master-port {port}"
-            options.say(f"waiting for {profile.workers} workers: mmload worker {where}")
-        else:
-            to_master = ("--master-host", options.master_host, "--master-port", str(port))
-            for i in range(profile.workers):
-                self._spawn(f"worker-{i}", "mmload.drive.worker", *to_master)
         url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
         order = planning.order(plan, url, self.run_dir, options.remote_workers, options.web_port is not None)
         self._serve_metrics(plan, order, options)
-        (self.run_dir / "journal" / "plan.json").write_text(json.dumps(order))
-        arguments = ["--run-dir", str(self.run_dir), "--bind-host", options.master_host, "--port", str(port)]
-        if options.web_port is not None:
-            arguments += ["--web-host", options.web_host, "--web-port", str(options.web_port)]
-            options.say(f"Locust's page: http://{options.web_host}:{options.web_port}/")
-        self.master = self._spawn("master", "mmload.drive.master", *arguments)
+        write_text(self.run_dir / "journal" / "plan.json", json.dumps(order))
         self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
         if profile.quality.judge is not None:
             self.judge = self._spawn("judge", "mmload.judge", str(self.run_dir))
@@ -208,7 +236,8 @@ class _Fleet:
     def settle(self, interrupt: _Interrupt) -> None:
         """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
         assert self.master is not None and self.scorer is not None
-        code = self.master.process.wait()
+        # The last frame is the master's last word; what it then takes to leave is not waited for.
+        code = 0 if self.ended else self.master.process.wait()
         if not (self.run_dir / "journal" / "run.mmj").exists() or (code and not self._has_begun()):
             if interrupt.count:
                 raise KeyboardInterrupt
@@ -223,17 +252,13 @@ class _Fleet:
         """Let the judge finish within its time, and go on without it if it does not: it decides nothing."""
         if self.judge is None:
             return
-        give_up = time.monotonic() + (_JUDGE_S if self._ended() and not interrupt.count else 0.0)
+        give_up = time.monotonic() + (_JUDGE_S if self.ended and not interrupt.count else 0.0)
         if self.judge.alive and time.monotonic() < give_up:
             options.say(f"waiting for the judge, for {_JUDGE_S:g} s at most")
         while self.judge.alive and time.monotonic() < give_up and not interrupt.count:
             time.sleep(0.05)
         if self.judge.end() > 0:
             options.say(f"the judge failed: {self.judge.last_words()}")
-
-    def _ended(self) -> bool:
-        """Whether the master ended as it should: only then comes the last frame that the judge waits for."""
-        return self.master is not None and self.master.process.returncode == 0
 
     def _has_begun(self) -> bool:
         return (self.run_dir / "journal" / "run.mmj").stat().st_size > 64
@@ -255,7 +280,7 @@ def _attend(
     told, spent = 0, False
     budget = profile.cost.budget_usd
     with LiveView(show=options.show) as view:
-        while fleet.master.alive:
+        while fleet.master.alive and watch.reader.end is None:
             watch.poll()
             state = watch.state(time.time())
             view.update(state)
@@ -267,11 +292,15 @@ def _attend(
                 told = interrupt.count
                 view.say("interrupted: no more requests; once more leaves at once")
                 fleet.master.signal(signal.SIGINT if told == 1 else signal.SIGKILL)
-            _pause(fleet.master, interrupt, told)
+            _pause(fleet.master, watch, interrupt, told)
         watch.poll()
 
 
-def _pause(master: Child, interrupt: _Interrupt, told: int) -> None:
+def _pause(master: Child, watch: Watch, interrupt: _Interrupt, told: int) -> None:
+    """Until the next look: half a second, or the run's end."""
     until = time.monotonic() + _TICK_S
     while time.monotonic() < until and master.alive and interrupt.count == told:
         time.sleep(0.05)
+        watch.poll()
+        if watch.reader.end is not None:
+            return

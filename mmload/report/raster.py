@@ -35,7 +35,13 @@ def png(scene: Scene) -> bytes:
             artist.set_zorder(order)
             figure.add_artist(artist, clip=False)
     out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None}, facecolor=LIGHT["paper"])
+    figure.savefig(
+        out,
+        format="png",
+        metadata={"Software": None},
+        facecolor=LIGHT["paper"],
+        pil_kwargs={"compress_level": 3},
+    )
     return out.getvalue()
 
 
