@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY, command
+from whole_runs import TINY, command
 
 pytestmark = pytest.mark.live
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from conftest import TINY, Mmload, command
+from whole_runs import TINY, Mmload, command
 
 pytestmark = pytest.mark.live
 

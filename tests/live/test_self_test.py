@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import TINY, command
+from whole_runs import TINY, command
 
 pytestmark = pytest.mark.live
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import TINY, command
+from whole_runs import TINY, command
 
 pytestmark = [
     pytest.mark.live,
