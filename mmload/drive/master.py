@@ -126,9 +126,11 @@ class Master:
 
     def _prepare(self) -> None:
         keys = ("profile", "base_dir", "url", "workers", "trace_prefix", "web")
-        self.runner.send_message(messages.PLAN, {k: self.order[k] for k in keys})
+        told = {k: self.order[k] for k in keys}
         give_up = time.monotonic() + _PREPARE_S
         while len(self.ready) < self.expected:
+            # Said again and again: a worker that has just connected may not listen for it yet.
+            self.runner.send_message(messages.PLAN, told)
             if time.monotonic() > give_up or self.runner.worker_count < self.expected:
                 raise MmloadError("a worker was lost while it made itself ready; see logs/worker-*.log")
             if self.reason != "done":

@@ -56,6 +56,7 @@ class Worker:
         self.environment = environment
         self.runner = runner
         self.base_dir = base_dir
+        self.told = False
         self.plan: Plan | None = None
         self.traffic: Traffic | None = None
         self.outbox: Outbox | None = None
@@ -71,8 +72,9 @@ class Worker:
     # --- before the run -------------------------------------------------------------------------
 
     def _on_plan(self, data: Mapping[str, Any]) -> None:
-        if self.plan is not None:
+        if self.told:
             return
+        self.told = True
         index = self.runner.worker_index
         try:
             self.plan = plan = self._make_plan(data)
