@@ -67,8 +67,6 @@ class Connection:
         self.hub = get_hub()
         self.sock: Any = None
         self.tls: ssl.SSLObject | None = None
-        self.used = 0
-        """Attempts that it has carried."""
         self.broken = False
         self.kernel_clock = True
         self.waiting: Any = None

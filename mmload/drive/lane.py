@@ -126,7 +126,6 @@ class Lane(User):
         body = endpoint.body(item)
         attempt.kernel_clock = connection.kernel_clock
         connection.attempt = attempt
-        connection.used += 1
         attempt.sent_ns = now = time.monotonic_ns()
         connection.total_deadline_ns = now + endpoint.total_ns
         connection.deadline_ns = min(now + endpoint.first_byte_ns, connection.total_deadline_ns)

@@ -13,7 +13,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -108,11 +108,14 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
 
 
 def _plan(profile: Profile, base_dir: Path, run_dir: Path, options: RunOptions) -> Plan:
-    """The plan; a profile that cannot be planned leaves no folder behind."""
+    """The plan; a profile that cannot be planned leaves nothing of ours behind, and nothing else is touched."""
     try:
         return planning.build(profile, base_dir, progress=_progress(options))
     except InputError:
-        shutil.rmtree(run_dir, ignore_errors=True)
+        for ours in ("journal", "logs"):
+            shutil.rmtree(run_dir / ours, ignore_errors=True)
+        with suppress(OSError):
+            run_dir.rmdir()
         raise
 
 
