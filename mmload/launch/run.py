@@ -108,7 +108,7 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
 
 
 def _plan(profile: Profile, base_dir: Path, run_dir: Path, options: RunOptions) -> Plan:
-    """The plan; a profile that cannot be planned leaves nothing of ours behind, and nothing else is touched."""
+    """The plan; one that is refused leaves nothing of ours in the folder, and touches nothing else."""
     try:
         return planning.build(profile, base_dir, progress=_progress(options))
     except InputError:
