@@ -15,7 +15,10 @@ import msgspec
 from mmload.model import Answer, Record, Telemetry
 
 _BATCH: Final = 128
-"""Rows encoded in one go: 0.2 ms of work."""
+"""Rows encoded in one go: 0.1 ms of work."""
+_BREATH_S: Final = 0.001
+"""Between two batches. A sleep of 0 would not do: gevent runs what is ready for up to 5 ms before it looks
+at timers and sockets again."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -45,14 +48,14 @@ class Outbox:
         """Ship what there is, a batch at a time: between two batches the hub sends what is due."""
         for _ in range(-(-max(len(self._records), len(self._answers)) // _BATCH)):
             self._ship()
-            gevent.sleep(0)
+            gevent.sleep(_BREATH_S)
         self._ship()
 
     def _ship(self) -> None:
         """One batch, if there is anything."""
         parts: dict[str, Any] = {}
-        records, self._records = self._records[:_BATCH], self._records[_BATCH:]
-        answers, self._answers = self._answers[:_BATCH], self._answers[_BATCH:]
+        records, answers = self._records[:_BATCH], self._answers[:_BATCH]
+        del self._records[:_BATCH], self._answers[:_BATCH]
         for kind, rows in (("records", records), ("answers", answers), ("telemetry", self._telemetry)):
             if rows:
                 parts[kind] = _encode(rows)
