@@ -32,6 +32,8 @@ from mmload.summary import (
     judged,
     merged_latency,
     series,
+    server_series,
+    server_side,
     worst_seqs,
 )
 
@@ -66,10 +68,12 @@ def finish(
     reader.poll()
     info = reader.plan
     ending = Ending(reader.end, reader.events, reader.last_ns, reader.damaged)
+    server = server_side(run_dir, info)
     found, _, decided = verdict.conclude(
-        figures(reader.summary, info, ending, _judged(run_dir, info.profile)), info.profile.gates
+        figures(reader.summary, info, ending, _judged(run_dir, info.profile), server), info.profile.gates
     )
     plots = series(reader.summary, info, answers_of(run_dir, worst_seqs(reader.summary)))
+    plots["server"] = server_series(server, info)
     if environment is None:
         environment = _stored_environment(run_dir)
     write_text(run_dir / "profile.toml", frozen_toml(info.profile))

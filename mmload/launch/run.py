@@ -25,6 +25,7 @@ from mmload import plan as planning
 from mmload.launch.children import Child, free_port
 from mmload.launch.environment import environment
 from mmload.launch.finish import Finished, finish
+from mmload.launch.scraping import Scraper, metrics_urls
 from mmload.launch.target import probe
 from mmload.launch.watch import Watch
 from mmload.model import InputError, MmloadError
@@ -160,12 +161,15 @@ class _Fleet:
         self.ended = False
         """The last frame has been seen: the master ended as it should."""
         self._metrics: Metrics | None = None
+        self._scraper: Scraper | None = None
         self._endpoint: Any = None
 
     def __enter__(self) -> _Fleet:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._scraper is not None:
+            self._scraper.stop()
         if self._endpoint is not None:
             self._endpoint.close()
         for child in reversed(self.children):
@@ -206,6 +210,7 @@ class _Fleet:
                 "--suite", suite, "--config", config, pipe=True,
             )  # fmt: skip
         url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
+        self._scrape(profile, url, options)
         order = planning.order(plan, url, self.run_dir, options.remote_workers, options.web_port is not None)
         self._serve_metrics(plan, order, options)
         write_text(self.run_dir / "journal" / "plan.json", json.dumps(order))
@@ -213,6 +218,14 @@ class _Fleet:
         if profile.quality.judge is not None:
             self.judge = self._spawn("judge", "mmload.judge", str(self.run_dir))
         return Watch(self.run_dir, self._metrics, profile.workers)
+
+    def _scrape(self, profile: Profile, url: str, options: RunOptions) -> None:
+        """The target's own metrics, beside ours, if it has any."""
+        urls, named = metrics_urls(profile.target, url)
+        target = profile.target
+        self._scraper = Scraper(self.run_dir, urls, target.metrics_interval_s, target.tls_verify)
+        for line in self._scraper.start(named):
+            options.say(line)
 
     def _serve_metrics(self, plan: Plan, order: dict[str, Any], options: RunOptions) -> None:
         if options.prometheus_port is None:
@@ -239,6 +252,8 @@ class _Fleet:
     def settle(self, interrupt: _Interrupt) -> None:
         """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
         assert self.master is not None and self.scorer is not None
+        if self._scraper is not None:
+            self._scraper.stop()
         # The last frame is the master's last word; what it then takes to leave is not waited for.
         code = 0 if self.ended else self.master.process.wait()
         if not (self.run_dir / "journal" / "run.mmj").exists() or (code and not self._has_begun()):

@@ -75,6 +75,9 @@ def _target(target: Target, known: Mapping[str, Sequence[str]]) -> Iterator[Prob
         )
     if target.url is not None:
         yield from _url(("target", "url"), target.url, target.allow_remote)
+    named = target.metrics_url
+    for page in [named] if isinstance(named, str) else named or []:
+        yield from _url(("target", "metrics_url"), page, target.allow_remote)
     if "protocol" in known:
         yield from _name(("target", "protocol"), target.protocol, known["protocol"])
     if (target.protocol == "template") != (target.template is not None):

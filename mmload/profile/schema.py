@@ -147,6 +147,11 @@ class Target(_Strict):
     """Name of the environment variable that holds the key. Never the key itself."""
     headers: dict[str, str] = {}
     """Sent with every request."""
+    metrics_url: str | list[str] | None = None
+    """Prometheus page of the target (a list: of its replicas, of a GPU exporter), read while the run runs and
+    shown beside our figures; ``[]`` reads none. Default: ``/metrics`` beside ``/v1``, if there is one."""
+    metrics_interval_s: Annotated[float, Field(ge=0.2, le=60)] = 1.0
+    """Time between two readings of ``metrics_url``."""
     body: dict[str, Any] = {}
     """Merged into the body of every request (``temperature``, ``max_tokens``...): nothing else is sent that
     you did not ask for, since some servers refuse fields that they do not know."""

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmload.report import evidence, facts, svg, verdicts
-from mmload.report.charts import draw_all
+from mmload.report.charts import draw_all, server
 from mmload.report.definitions import definitions
 from mmload.report.escape import visible
 from mmload.report.measured import Measured
@@ -87,6 +87,8 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         headlines=verdicts.headlines(measured),
         gates=verdicts.gates(measured),
         gate_plots={g.name: _gate_plot(g) for g in verdicts.gates(measured)},
+        server=server.compared(measured),
+        server_statement=server.statement(measured),
         counts=verdicts.counts_line(measured),
         charts=charts if charts is not None else draw_all(measured),
         evidence=evidence.of_gates(measured),

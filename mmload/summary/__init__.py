@@ -6,6 +6,12 @@ from mmload.summary.judge import Judged, judged
 from mmload.summary.reading import RUN_JOURNAL, SCORES_JOURNAL, RunReader, answers_of
 from mmload.summary.run_info import Level, RunInfo, Window
 from mmload.summary.series import intervals_for_log, merged_latency, series, worst_seqs
+from mmload.summary.server_side import (
+    SERVER_METRICS,
+    ServerSide,
+    server_series,
+    server_side,
+)
 from mmload.summary.sums import METRICS, Summary
 from mmload.summary.validity import Ending
 
@@ -15,6 +21,7 @@ __all__ = [
     "RUN_JOURNAL",
     "SCHEMA_VERSION",
     "SCORES_JOURNAL",
+    "SERVER_METRICS",
     "Ending",
     "Evidence",
     "Gate",
@@ -22,6 +29,7 @@ __all__ = [
     "Level",
     "RunInfo",
     "RunReader",
+    "ServerSide",
     "Summary",
     "Window",
     "answers_of",
@@ -30,5 +38,7 @@ __all__ = [
     "judged",
     "merged_latency",
     "series",
+    "server_series",
+    "server_side",
     "worst_seqs",
 ]

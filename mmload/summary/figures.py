@@ -26,6 +26,7 @@ from mmload.summary.measures import M
 from mmload.summary.money import bill, break_even_usd, cost_figures, good_queries
 from mmload.summary.quality import quality_figures
 from mmload.summary.run_info import RunInfo, milliseconds
+from mmload.summary.server_side import ServerSide, server_figures
 from mmload.summary.slices import by_slice, slice_rows
 from mmload.summary.sums import Summary
 from mmload.summary.twins import robustness_figures
@@ -37,7 +38,11 @@ _COST_GATES: Final = ("per_query_usd_max", "per_good_query_usd_max")
 
 
 def figures(
-    summary: Summary, info: RunInfo, ending: Ending | None = None, judged: Judged | None = None
+    summary: Summary,
+    info: RunInfo,
+    ending: Ending | None = None,
+    judged: Judged | None = None,
+    server: ServerSide | None = None,
 ) -> dict[str, Any]:
     """All figures; ``gates`` is empty and ``verdict`` null until ``verdict.conclude`` fills them."""
     ending = ending or Ending()
@@ -50,12 +55,13 @@ def figures(
     baseline = [p for p in info.phases if p.group == info.profile.quality.baseline]
     calm = View.of_phases(summary, info, cells, baseline, stop) if baseline else None
     at_quality = rpm_at_quality(levels, info.profile.gates)
+    counts, latency = _counts(view, ending, gone), latency_figures(view)
     return {
         "schema_version": SCHEMA_VERSION,
         "run": _run(info, ending),
         "validity": validity_figures(view, ending, gone),
-        "counts": _counts(view, ending, gone),
-        "latency_ms": latency_figures(view),
+        "counts": counts,
+        "latency_ms": latency,
         "throughput": {
             **_throughput(view, gone),
             "rpm_at_quality": at_quality,
@@ -66,6 +72,7 @@ def figures(
         "quality": {**_quality(view), "judge": judge_figures(judged)},
         "cost": {**cost_figures(view), "judge_usd": usd(judged.cost) if judged else None},
         "stages": _stages(summary),
+        "server": server_figures(server, info, latency, counts),
         "phases": [_phase(summary, info, cells, p, ending, recoveries.get(p.number)) for p in info.phases],
         "evidence": {
             name: e.as_dict()

@@ -29,6 +29,40 @@ STAGES = {
     "model": 640.0,
     "validate": 0.3,
 }
+SERVER = {
+    "sources": [{"url": "http://127.0.0.1:8000/metrics", "kind": "vllm", "scrapes": 180, "failed": 0}],
+    "running": {"mean": 1.4, "max": 4.0},
+    "waiting": {"mean": 6.1, "max": 60.0},
+    "cache_use_ratio": {"mean": 0.38, "max": 0.9},
+    "cache_hit_ratio": {"mean": 0.31, "max": 0.31},
+    "gpu_use_ratio": {"mean": None, "max": None},
+    "preempted": 2.0,
+    "e2e_ms": {
+        "n": 1180,
+        "mean": 640.0,
+        "p50": {"low": 500.0, "high": 800.0},
+        "p95": {"low": 1000.0, "high": 1500.0},
+        "p99": {"low": 2500.0, "high": None},
+    },
+    "ttft_ms": None,
+    "queued_ms": None,
+    "compared": [
+        {
+            "figure": "answers",
+            "client": 1180,
+            "server": 1180,
+            "agrees": True,
+            "reading": "as many as arrived here",
+        },
+        {
+            "figure": "e2e p95",
+            "client": 2300.0,
+            "server": {"low": 1000.0, "high": 1500.0},
+            "agrees": False,
+            "reading": "longer here: time passes before the server begins to count",
+        },
+    ],
+}
 
 
 def profile(**gates: float) -> Profile:
@@ -148,6 +182,14 @@ def figures_and_series(requests: int = 0, seed: int = 7) -> tuple[dict[str, Any]
         "spectrum_by_phase": {
             name: {"e2e": _spectrum(np.sort(np.concatenate(latency[start:end])))}
             for name, _, _, start, end in PHASES
+        },
+        "server": {
+            "t_s": (t + 0.5).tolist(),
+            "running": [4.0 if s else 1.0 for s in in_burst],
+            "waiting": np.rint(60 * pressure).tolist(),
+            "cache_use_ratio": (0.3 + 0.6 * pressure).tolist(),
+            "cache_hit_ratio": [None, *[0.31] * (length - 1)],
+            "gpu_use_ratio": [None] * length,
         },
         "heat": _heat(latency),
         "slices": _slices(rng),
@@ -465,6 +507,7 @@ def _figures(
             name: {"n": int(ok.sum()), "p50": v, "p95": v * 2.4, "p99": v * 4.1, "share": v / 887}
             for name, v in STAGES.items()
         },
+        "server": SERVER,
         "phases": phases,
         "gates": [
             {

@@ -6,7 +6,7 @@ without data says why instead of drawing zeros.
 
 from __future__ import annotations
 
-from mmload.report.charts import cost, health, heat, latency, load, pipeline, quality
+from mmload.report.charts import cost, health, heat, latency, load, pipeline, quality, server
 from mmload.report.measured import Measured
 from mmload.report.table import Chart
 
@@ -17,6 +17,8 @@ EVERY = (
     latency.spectrum,
     latency.spectrum_by_phase,
     latency.over_time,
+    server.queue,
+    server.use,
     heat.over_time,
     pipeline.stages,
     quality.by_phase,
