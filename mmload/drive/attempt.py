@@ -11,6 +11,7 @@ is whole or has failed.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
@@ -27,6 +28,7 @@ _STREAMS: Final = (
     "application/x-jsonlines",
 )
 """Content types that come event by event; ``application/jsonl`` also begins the name ``jsonlines``."""
+_END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class Failure(Exception):
@@ -45,42 +47,38 @@ class _SurplusBytes(Exception):
 class Attempt(HTTPResponseParser):
     """State of one answer while it is received. Stamps are monotonic ns; 0 is 'not yet'."""
 
-    # Defaults live in the class: thirty thousand attempts a second are made, and most fields never change.
-    reader: Reader | None = None
-    status = 0
-    complete = False
-    failure: Failure | None = None
-    sent_ns = 0
-    first_byte_ns = 0
-    first_token_ns = 0
-    first_reasoning_ns = 0
-    last_content_ns = 0
-    last_byte_ns = 0
-    received = 0
-    server_timing = ""
-    retry_after = ""
-    kernel_clock = True
-    _field = ""
-    _value = ""
-    _in_value = False
-    _headers_done = False
-    _sized = False
-    _content_type = ""
-    _encoding = ""
-    _error_body = b""
-    _body_bytes = 0
-    _surplus = False
+    # Slots: more than thirty attributes would each cost a look-up in a dict of its own.
+    __slots__ = (
+        "_body_bytes", "_content_type", "_encoding", "_error_body", "_headers_done", "_names", "_on_body",
+        "_on_header_field", "_on_header_value", "_pieces", "_sized", "_surplus", "_values", "adapter",
+        "complete", "failure", "first_byte_ns", "first_reasoning_ns", "first_token_ns", "gaps", "kernel_clock",
+        "last_byte_ns", "last_content_ns", "max_body", "reader", "received", "retry_after", "sent_ns",
+        "server_timing", "status",
+    )  # fmt: skip
     _on_status = deque[str](maxlen=0).append
     """The parser wants one; this forgets what it is given, without a frame of Python."""
 
-    def __init__(self, adapter: Adapter, stream: bool, max_body: int) -> None:
+    def __init__(self, adapter: Adapter, max_body: int) -> None:
         self.adapter = adapter
-        self.stream = stream
         self.max_body = max_body
+        self.reader: Reader | None = None
+        self.failure: Failure | None = None
+        self.kernel_clock = True
+        self.complete = self._headers_done = self._sized = self._surplus = False
+        self.sent_ns = self.first_byte_ns = self.last_byte_ns = 0
+        self.first_token_ns = self.first_reasoning_ns = self.last_content_ns = 0
+        self.status = self.received = self._body_bytes = 0
+        self.server_timing = self.retry_after = self._content_type = self._encoding = ""
+        self._error_body = b""
         self.gaps: list[int] = []
         self._pieces: list[bytes] = []
-        # Called for each chunk of the framing: 64 calls of Python would cost more than all the rest.
+        self._names: list[str] = []
+        self._values: list[str] = []
+        # What the parser calls for each header and each chunk of the framing is a list's ``append``: a
+        # frame of Python for each would cost more than all the rest.
         self._on_body = self._pieces.append
+        self._on_header_field = self._names.append
+        self._on_header_value = self._values.append
 
     # --- called by the parser -----------------------------------------------------------------
 
@@ -88,35 +86,37 @@ class Attempt(HTTPResponseParser):
         if self.complete:
             raise _SurplusBytes
 
-    def _on_header_field(self, data: str) -> None:
-        if self._in_value:
-            self._header()
-        self._field += data
+    def _piecewise(self) -> None:
+        """A head that comes in several pieces: a name or a value may be cut anywhere."""
+        self._on_header_field, self._on_header_value = self._piece_of_name, self._piece_of_value
 
-    def _on_header_value(self, data: str) -> None:
-        self._in_value = True
-        self._value += data
+    def _piece_of_name(self, data: str) -> None:
+        if len(self._names) == len(self._values):
+            self._names.append(data)
+        else:
+            self._names[-1] += data
 
-    def _header(self) -> None:
-        name = self._field.lower()
-        if name == "content-type":
-            self._content_type = self._value.lower()
-        elif name == "server-timing":
-            self.server_timing = self._value[:1000]
-        elif name == "retry-after":
-            self.retry_after = self._value[:100]
-        elif name == "content-encoding":
-            self._encoding = self._value.lower()
-        elif name in ("content-length", "transfer-encoding"):
-            self._sized = True
-        self._field = self._value = ""
-        self._in_value = False
+    def _piece_of_value(self, data: str) -> None:
+        if len(self._values) < len(self._names):
+            self._values.append(data)
+        else:
+            self._values[-1] += data
 
     def _on_headers_complete(self) -> bool:
-        if self._in_value:
-            self._header()
+        headers = dict(zip(map(str.lower, self._names), self._values, strict=True))
+        get = headers.get
+        self._content_type = get("content-type", "").lower()
+        self._encoding = get("content-encoding", "").lower()
+        self._sized = "content-length" in headers or "transfer-encoding" in headers
+        if "server-timing" in headers:
+            self.server_timing = headers["server-timing"][:1000]
+        if "retry-after" in headers:
+            self.retry_after = headers["retry-after"][:100]
         self.status = status = self.get_code()
         if status < 200:
+            self._names.clear()
+            self._values.clear()
+            self._piecewise()
             return False
         self._headers_done = True
         if status == 200:
@@ -174,6 +174,8 @@ class Attempt(HTTPResponseParser):
         """Feed what one ``recvmsg`` gave; true once the attempt is over, well or badly."""
         if not self.received:
             self.first_byte_ns = stamp_ns
+            if _END_OF_HEAD not in data:
+                self._piecewise()
         self.last_byte_ns = stamp_ns
         self.received += len(data)
         try:

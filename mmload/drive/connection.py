@@ -32,6 +32,7 @@ _unpack_timespec = struct.Struct("qq").unpack_from
 _ANCILLARY: Final = socket.CMSG_SPACE(16)
 
 _SLACK_NS: Final = 100_000
+_IDLE_TIMEOUT: Final = ErrorKind.IDLE_TIMEOUT
 
 _receive_buffer = bytearray(256 * 1024)
 _receive_view = memoryview(_receive_buffer)
@@ -226,8 +227,12 @@ class Connection:
         else:
             attempt.kernel_clock = False
         self.deadline_ns = min(now + self.idle_ns, self.total_deadline_ns)
-        self.deadline_kind = ErrorKind.IDLE_TIMEOUT
-        self._deliver(attempt, _receive_view[:n].tobytes(), stamp)
+        self.deadline_kind = _IDLE_TIMEOUT
+        data = _receive_view[:n].tobytes()
+        if self.tls is not None:
+            data = self._decrypt(attempt, data)
+        if data and attempt.take(data, stamp):
+            self._done(attempt)
 
     def _impossible(self, attempt: Attempt, stamp: int, now: int) -> int:
         """A stamp before the request was sent, or in the future: what to take instead; 0 to take nothing."""
@@ -244,16 +249,8 @@ class Connection:
             return 0
         return min(max(stamp, attempt.sent_ns), now)
 
-    def _deliver(self, attempt: Attempt, data: bytes, stamp: int) -> None:
-        if self.tls is not None:
-            plain = self._decrypt(attempt, data)
-            if plain is None:
-                return
-            data = plain
-        if attempt.take(data, stamp):
-            self._done(attempt)
-
-    def _decrypt(self, attempt: Attempt, data: bytes) -> bytes | None:
+    def _decrypt(self, attempt: Attempt, data: bytes) -> bytes:
+        """What is readable so far; nothing if a record is not whole yet, or the attempt has failed by it."""
         assert self.tls is not None and self._incoming is not None
         self._incoming.write(data)
         pieces = []
@@ -265,8 +262,8 @@ class Connection:
         except ssl.SSLError as e:
             attempt.reset(f"TLS: {e.reason or e}")
             self._done(attempt)
-            return None
-        return b"".join(pieces) or None
+            return b""
+        return b"".join(pieces)
 
     def _lost(self, detail: str) -> None:
         """The peer closed or reset the connection, with or without an attempt on it."""

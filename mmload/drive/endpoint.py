@@ -24,7 +24,7 @@ from mmload.wire import Adapter
 class Endpoint:
     """One target, one protocol, one file of bodies that all lanes of all workers share.
 
-    ``offset``, ``length``, ``stream`` and ``tokens_in`` are by item.
+    ``offset``, ``length`` and ``tokens_in`` are by item.
     """
 
     def __init__(
@@ -35,12 +35,11 @@ class Endpoint:
         bodies: str,
         offset: Sequence[int],
         length: Sequence[int],
-        stream: Sequence[bool],
         tokens_in: Sequence[int],
         trace_prefix: int,
     ) -> None:
         self.adapter = adapter
-        self.offset, self.length, self.stream, self.tokens_in = offset, length, stream, tokens_in
+        self.offset, self.length, self.tokens_in = offset, length, tokens_in
         self.body_file = os.open(bodies, os.O_RDONLY)
         self._map = mmap.mmap(self.body_file, 0, access=mmap.ACCESS_READ)
         self._view = memoryview(self._map)
@@ -58,11 +57,11 @@ class Endpoint:
         self.idle_ns = int(target.idle_timeout_s * NS_PER_S)
         self.total_ns = int(target.total_timeout_s * NS_PER_S)
         self._secret = api_key(target, os.environ)
-        self._trace_prefix = trace_prefix
-        self._head = self._constant_head(parts.netloc.rpartition("@")[2], parts.path, target)
+        self._head = self._constant_head(parts.netloc.rpartition("@")[2], parts.path, target, trace_prefix)
         self._addresses: list[tuple[int, Any]] = []
 
-    def _constant_head(self, host: str, path: str, target: Target) -> bytes:
+    def _constant_head(self, host: str, path: str, target: Target, trace_prefix: int) -> bytes:
+        """All headers but the length, up to the middle of the trace id."""
         headers: dict[str, str] = {
             "Host": host,
             "User-Agent": f"mmload/{__version__}",
@@ -74,7 +73,8 @@ class Endpoint:
         headers |= _safe(self.adapter.headers(self._secret)) | _safe(target.headers)
         lines = [f"POST {path.rstrip('/')}{self.adapter.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+        lines.append(f"traceparent: 00-{trace_prefix:016x}")
+        return "\r\n".join(lines).encode("latin-1")
 
     def resolve(self) -> None:
         """Look the name up once, before the run: a slow resolver must not show as a slow target."""
@@ -89,9 +89,8 @@ class Endpoint:
 
     def head(self, seq: int, item: int) -> bytes:
         """Request line and headers; the trace id (W3C trace context) names run and request."""
-        return b"%btraceparent: 00-%016x%016x-%016x-01\r\nContent-Length: %d\r\n\r\n" % (
+        return b"%b%016x-%016x-01\r\nContent-Length: %d\r\n\r\n" % (
             self._head,
-            self._trace_prefix,
             seq,
             seq + 1,
             self.length[item],
@@ -110,8 +109,6 @@ class Endpoint:
     @staticmethod
     def pack_gaps(gaps: list[int]) -> bytes:
         """Little-endian uint32 microseconds."""
-        if not gaps:
-            return b""
         packed = array.array("I", gaps)
         if sys.byteorder != "little":
             packed.byteswap()

@@ -36,7 +36,7 @@ def warm_up(adapter: Adapter) -> None:
         with gevent.Timeout(5):
             connection.connect((socket.AF_INET, server.address), "", None)
             for _ in range(_REQUESTS):
-                attempt = Attempt(adapter, False, 1024)
+                attempt = Attempt(adapter, 1024)
                 connection.attempt = attempt
                 connection.total_deadline_ns = 1 << 62
                 connection.send(b"POST / HTTP/1.1\r\n\r\n", memoryview(b"{}"), -1, 0)

@@ -102,7 +102,6 @@ class Worker:
             str(bodies.file),
             bodies.offset.tolist(),
             bodies.length.tolist(),
-            bodies.stream.tolist(),
             [item.prompt_tokens for item in plan.suite.items],
             int(data["trace_prefix"], 16),
         )

@@ -107,7 +107,7 @@ class _Run(NamedTuple):
     def split(self, data: bytes) -> tuple[list[bytes], bytes]:
         """Texts of the events of this form with which ``data`` begins, and what is left of it."""
         head, tail = self
-        texts = data[len(head) :].split(tail + head)
+        texts = data[len(head) :].rsplit(tail + head)
         text, end, rest = texts.pop().partition(tail)
         if end:
             texts.append(text)

@@ -53,7 +53,7 @@ def send(case: dict) -> list[dict]:
         file.write(BODY % rest)
         file.flush()
         length = [file.tell()]
-        endpoint = Endpoint(target, url, OpenAIChat("m"), file.name, [0], length, [stream], [9], 0xABC)
+        endpoint = Endpoint(target, url, OpenAIChat("m"), file.name, [0], length, [9], 0xABC)
         endpoint.resolve()
         kept = Kept()
         traffic = Traffic(plan, 0, 1, [lambda t: 0], [0.0], endpoint, kept, Clock(), 10**9)
