@@ -68,7 +68,11 @@ def make_plan(profile: Profile, base_dir: Path, answer_s: float) -> Plan:
     """Compile a profile. ``answer_s``: assumed seconds an answer, for what closed loops will send."""
     shapes = load_shapes(profile, base_dir)
     tasks = load_tasks(profile.mix)
-    suite = cached_suite(profile.mix, tasks)
+    if profile.mix.items_file is None:
+        suite = cached_suite(profile.mix, tasks)
+    else:
+        # Nothing is drawn; the file's lines are checked, and counted.
+        suite = corpus.build(profile.mix, tasks, corpus.default_cache())
     names, strata, sizes = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
     compiled = schedule.compile(profile, shapes, strata, names)
     return Plan(profile, shapes, compiled, sizes, estimate(profile, compiled, sizes, answer_s), suite)

@@ -266,7 +266,7 @@ def _amounts(plan: Plan, answer_s: float) -> list[str]:
         f"time      {_time(amount.duration_s)} of traffic, then at most {_time(profile.drain_s)} to drain",
         "cost      "
         + ("unknown: the profile has no prices" if amount.usd is None else f"about ${amount.usd:,.2f}"),
-        f"suite     {profile.mix.items:,} items, "
+        f"suite     {len(plan.suite.items) if plan.suite else profile.mix.items:,} items, "
         + ("in the cache" if plan.suite else "not built yet (mmload fixtures build, or the run itself)"),
     ]
     if amount.closed_loop_assumed:

@@ -6,8 +6,9 @@ Each line is an object:
      "system": "", "schema": {...}, "threshold": 0.95, "answerable": true, "slices": {"lang": "de"},
      "id": "a-1", "max_tokens": 512}
 
-``images`` (paths relative to the file), ``prompt`` and ``expected`` are required. Rows of a replay trace may
-carry these keys beside their time; keys of time are passed over. Not aware of how scorers work.
+``images`` (paths relative to the file), ``prompt`` and ``expected`` are required. Rows of a replay trace
+carry these keys beside their time; keys of time are passed over, as are empty lines and those that begin
+with ``#``. Not aware of how scorers work.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ SCORERS: Final[dict[str, type | tuple[type, ...]]] = {
     "json": (dict, list, str, int, float, bool),
 }
 """Scorers, and what ``expected`` must be for each."""
-TIMES: Final = frozenset({"timestamp", "t", "t_s", "at", "time", "offset_s"})
+TIMES: Final = ("timestamp_s", "timestamp_ms", "timestamp", "time", "time_s", "time_ms", "t")
+"""Keys of the time in a row of a trace; the first that is there counts."""
 _KEYS: Final[dict[str, type | tuple[type, ...]]] = {
     "images": list,
     "prompt": str,
@@ -82,7 +84,7 @@ def read(path: Path) -> list[Row]:
     rows: list[Row] = []
     seen: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
+        if line.strip() and not line.startswith("#"):
             row = _row(path, number, line)
             if row.id in seen:
                 raise InputError(f'{path}:{number}: id "{row.id}" is that of line {seen[row.id]}')

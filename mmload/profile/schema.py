@@ -206,7 +206,7 @@ class Phase(_Strict):
     """``sine``: length of one swing; default the phase."""
     trace: str | None = None
     """``replay``: CSV or JSONL of timestamps (also Mooncake, BurstGPT, Azure LLM inference), path relative
-    to the profile."""
+    to the profile. If ``mix.items_file`` is the same file, each row is sent at its own time."""
     time_scale: Positive = 1.0
     """``replay``: 2 plays the trace twice as slowly."""
     rate_scale: Positive = 1.0

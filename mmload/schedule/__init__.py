@@ -198,6 +198,7 @@ def compile(
     if not len(due) and all(p.open_loop for p in phases):
         raise InputError("this profile and seed plan no request at all; raise a rate or a duration")
     item = _open_items(profile, phases, counts, suite).astype(np.int32)
+    _replay_rows(profile, shapes, phases, item)
     sampled = _sampled(profile.seed, phase, suite.strata[item], seq, suite.pi[item])
     return Schedule(
         phases,
@@ -275,6 +276,21 @@ def _open_items(profile: Profile, phases: Sequence[PhasePlan], counts: Sequence[
             with_reuse(fresh[:count], profile.mix.media_reuse, rng(profile.seed, Stream.REUSE, 0, key))
         )
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _replay_rows(
+    profile: Profile, shapes: Sequence[ShapeOfTime], phases: Sequence[PhasePlan], item: NDArray[np.int32]
+) -> None:
+    """Where the trace of a phase is the file of the items itself, each row is sent at its own time."""
+    of = {phase.name: (phase, shape) for phase, shape in zip(profile.phase, shapes, strict=True)}
+    first = 0
+    for plan in phases:
+        phase, shape = of[plan.group]
+        count = plan.planned
+        rows = getattr(shape, "rows", None)
+        if rows is not None and phase.trace is not None and phase.trace == profile.mix.items_file:
+            item[first : first + count] = rows
+        first += count
 
 
 _STRETCH: Final = 1024

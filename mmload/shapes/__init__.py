@@ -14,9 +14,10 @@ from mmload.profile import Phase
 class Shape(Protocol):
     """What stands behind a name of the family ``mmload.shapes``.
 
-    Two attributes are optional, for shapes that can do better than the general way:
-    ``inverse(counts)``, the times at which ``expected`` reaches the counts, as arrays; and ``exact_s``,
-    the very arrival times of a shape that has them (a replayed trace), in the place of random ones.
+    Three attributes are optional, for shapes that can do better than the general way:
+    ``inverse(counts)``, the times at which ``expected`` reaches the counts, as arrays; ``exact_s``,
+    the very arrival times of a shape that has them (a replayed trace), in the place of random ones; and
+    ``rows``, the row of the trace that each of them is of.
     """
 
     duration_s: float

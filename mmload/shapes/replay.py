@@ -17,7 +17,8 @@ from mmload.shapes.traces import read_seconds
 
 
 class Replay:
-    """``exact_s`` holds the arrivals; those beyond ``duration_s`` are left out."""
+    """``exact_s`` holds the arrivals; those beyond ``duration_s`` are left out. ``rows``: of which row of the
+    trace each is."""
 
     open_loop = True
 
@@ -26,9 +27,10 @@ class Replay:
             raise InputError(f'phase "{phase.name}": the shape "replay" needs trace, a CSV or JSONL file')
         self.duration_s = phase.duration_s
         self.bursts: list[tuple[float, float]] = []
-        times = read_seconds(base_dir / phase.trace) * phase.time_scale
-        scaled = _scale_rate(times, phase.rate_scale)
-        self.exact_s = scaled[scaled < phase.duration_s]
+        times, rows = read_seconds(base_dir / phase.trace)
+        scaled, of = _scale_rate(times * phase.time_scale, phase.rate_scale)
+        inside = scaled < phase.duration_s
+        self.exact_s, self.rows = scaled[inside], rows[of[inside]]
         self._sorted = self.exact_s.tolist()
 
     def expected(self, t_s: float) -> float:
@@ -44,14 +46,15 @@ class Replay:
         return 0
 
 
-def _scale_rate(times: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
-    """``factor`` times as many arrivals over the same time, the clumps kept where they are.
+def _scale_rate(times: NDArray[np.float64], factor: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """``factor`` times as many arrivals over the same time, the clumps kept where they are; and which of the
+    trace's arrivals came last before each.
 
     The k-th lies where the trace's own count, taken as a straight line between arrivals, is k/factor.
     At factor 1 that is the trace itself.
     """
     if factor == 1.0:
-        return times
+        return times, np.arange(len(times))
     places = np.arange(int(np.floor((len(times) - 1) * factor + 1e-9)) + 1) / factor
-    scaled: NDArray[np.float64] = np.interp(places, np.arange(len(times)), times)
-    return scaled
+    last = np.floor(places + 1e-9).astype(np.int64)
+    return np.interp(places, np.arange(len(times)), times), last

@@ -1,7 +1,7 @@
 """Timestamps of a recorded trace: plain CSV or JSONL, Mooncake, BurstGPT, Azure LLM inference.
 
-The format is told by the file's own first line. Only the times are read: what is sent is the mix of
-the profile. Not aware of phases or rates.
+The format is told by the file's own first line. Only the times are read, and which row each is of: what the
+rows hold besides is read by ``mmload.corpus``, if the profile asks for it. Not aware of phases or rates.
 
 | format | recognised by | time |
 |---|---|---|
@@ -25,15 +25,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mmload.corpus.own import TIMES
 from mmload.model import InputError
 
-_TIME_KEYS: Final = ("timestamp_s", "timestamp_ms", "timestamp", "time", "time_s", "time_ms", "t")
 _FRACTION: Final = re.compile(r"\.(\d+)")
 MAX_LINES: Final = 20_000_000
 
 
-def read_seconds(path: Path) -> NDArray[np.float64]:
-    """Arrival times in seconds, sorted, the first at 0.
+def read_seconds(path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Arrival times in seconds, sorted, the first at 0; and the row of each, counted from 0 in the file.
 
     Raises ``InputError`` with the line: unreadable file, unknown format, a time that is none.
     """
@@ -49,9 +49,8 @@ def read_seconds(path: Path) -> NDArray[np.float64]:
         raise InputError(f"{path}: the trace is not UTF-8 text") from None
     if not len(times):
         raise InputError(f"{path}: the trace holds no timestamp")
-    times.sort()
-    shifted: NDArray[np.float64] = times - times[0]
-    return shifted
+    rows = np.argsort(times, kind="stable")
+    return times[rows] - times[rows[0]], rows
 
 
 def _times(path: Path, lines: Iterator[tuple[int, str]]) -> Iterator[float]:
@@ -80,12 +79,10 @@ def _json_rows(
         if not isinstance(row, dict):
             yield number, row, 1.0
             continue
-        key = next((k for k in _TIME_KEYS if k in row), None)
+        key = next((k for k in TIMES if k in row), None)
         if key is None:
             keys = ", ".join(list(row)[:8])
-            raise InputError(
-                f"{path}:{number}: no time; found {keys}; one of {', '.join(_TIME_KEYS)} is needed"
-            )
+            raise InputError(f"{path}:{number}: no time; found {keys}; one of {', '.join(TIMES)} is needed")
         is_mooncake = key == "timestamp" and ("input_length" in row or "hash_ids" in row)
         yield number, row[key], 1e-3 if is_mooncake or key.endswith("_ms") else 1.0
 
@@ -99,9 +96,9 @@ def _csv_rows(
         lines = _again(first, lines)
     else:
         names = [name.strip().lower() for name in header]
-        key = next((k for k in _TIME_KEYS if k in names), None)
+        key = next((k for k in TIMES if k in names), None)
         if key is None:
-            found, needed = ", ".join(header[:8]), ", ".join(_TIME_KEYS)
+            found, needed = ", ".join(header[:8]), ", ".join(TIMES)
             raise InputError(
                 f"{path}:{first[0]}: no column of times; found {found}; needed is one of {needed}"
             )

@@ -51,7 +51,9 @@ FORMATS = {
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_gives_the_same_times_counted_from_the_first(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(FORMATS[name], newline="")
-    assert read_seconds(tmp_path / name) == pytest.approx([0, 0.5, 1.75], abs=1e-6)
+    seconds, rows = read_seconds(tmp_path / name)
+    assert seconds == pytest.approx([0, 0.5, 1.75], abs=1e-6)
+    assert rows.tolist() == ([1, 2, 0] if name == "unsorted.csv" else [0, 1, 2])
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,13 @@ def test_time_and_rate_are_scaled_and_what_lies_beyond_the_phase_is_left_out(tmp
     assert replay(tmp_path, times, time_scale=0.5).exact_s.tolist() == [0, 0.5, 0.5, 2, 5]
     assert replay(tmp_path, times, rate_scale=2.0).exact_s.tolist() == [0, 0.5, 1, 1, 1, 2.5, 4, 7]
     assert replay(tmp_path, times, rate_scale=0.5).exact_s.tolist() == [0, 1]
+
+
+def test_every_arrival_knows_its_row_of_the_trace(tmp_path: Path) -> None:
+    times = [9.0, 5.0, 6.0, 15.0]
+    assert replay(tmp_path, times).rows.tolist() == [1, 2, 0]
+    assert replay(tmp_path, times, rate_scale=2.0).rows.tolist() == [1, 1, 2, 2, 0, 0]
+    assert replay(tmp_path, times, rate_scale=0.5).rows.tolist() == [1, 0]
 
 
 def test_expected_of_a_trace_counts_its_arrivals(tmp_path: Path) -> None:
