@@ -12,6 +12,7 @@ from typing import Final
 from mmload.tasks import Want
 from mmload.tasks.canvas import THEMES, Text
 from mmload.tasks.look import canvas, choose_em, language, template, theme
+from mmload.tasks.overlays import busy, dialog, toast
 from mmload.tasks.screens import (
     CHOICES,
     FIELDS,
@@ -21,11 +22,8 @@ from mmload.tasks.screens import (
     Record,
     Screen,
     Widget,
-    busy,
-    dialog,
     settings,
     table,
-    toast,
     window,
 )
 from mmload.tasks.words import FAMILY, GIVEN

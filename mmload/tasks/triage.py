@@ -14,8 +14,9 @@ from mmload.tasks import Drawn, Want
 from mmload.tasks.canvas import THEMES, Text
 from mmload.tasks.compose import Scene, among, compose, seen, told
 from mmload.tasks.look import canvas, choose_em, language, template, theme
+from mmload.tasks.overlays import dialog, toast
 from mmload.tasks.prompts import digest, fill, prompt
-from mmload.tasks.screens import FIELDS, Entry, Screen, dialog, settings, toast, window
+from mmload.tasks.screens import FIELDS, Entry, Screen, settings, window
 
 Notice = tuple[str, float]
 COMPONENTS: Final = {"AUTH": "login", "BILL": "billing", "MAIL": "mail", "SRCH": "search", "FILE": "storage"}
