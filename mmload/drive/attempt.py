@@ -11,7 +11,6 @@ is whole or has failed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
@@ -51,9 +50,9 @@ class Attempt(HTTPResponseParser):
     __slots__ = (
         "_body_bytes", "_content_type", "_encoding", "_error_body", "_headers_done", "_names", "_on_body",
         "_on_header_field", "_on_header_value", "_pieces", "_sized", "_surplus", "_values", "adapter",
-        "complete", "failure", "first_byte_ns", "first_reasoning_ns", "first_token_ns", "gaps", "kernel_clock",
-        "last_byte_ns", "last_content_ns", "max_body", "reader", "received", "retry_after", "sent_ns",
-        "server_timing", "status",
+        "complete", "failure", "first_byte_ns", "first_reasoning_ns", "first_token_ns", "gaps",
+        "kernel_clock", "last_byte_ns", "last_content_ns", "max_body", "reader", "received", "retry_after",
+        "sent_ns", "server_timing", "status",
     )  # fmt: skip
     _on_status = deque[str](maxlen=0).append
     """The parser wants one; this forgets what it is given, without a frame of Python."""

@@ -20,7 +20,6 @@ from mmload.drive.endpoint import Endpoint
 from mmload.drive.pump import Traffic
 from mmload.model import NS_PER_S, Answer, Arrival, ErrorKind, Outcome, Record
 
-
 # Members of an enumeration cost 70 ns at each mention, and a lane mentions these for every request.
 _OK: Final = Outcome.OK
 _SEND_TIMEOUT: Final = ErrorKind.SEND_TIMEOUT
