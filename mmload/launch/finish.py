@@ -14,14 +14,13 @@ from typing import Any
 
 from mmload import corpus, journal, report, verdict
 from mmload.histogram import hgrm, hlog
-from mmload.model import InputError, Item, Money, Score, Verdict
+from mmload.model import InputError, Item, Money, Verdict
 from mmload.profile import Cost, Profile, frozen_toml
 from mmload.report.answers import AnswerRow, write_answers
 from mmload.report.files import write_text
 from mmload.report.parquet import RequestRow, write_requests
 from mmload.summary import (
     RUN_JOURNAL,
-    SCORES_JOURNAL,
     Ending,
     Judged,
     RunInfo,
@@ -31,6 +30,7 @@ from mmload.summary import (
     intervals_for_log,
     judged,
     merged_latency,
+    scores_of,
     series,
     server_series,
     server_side,
@@ -72,7 +72,8 @@ def finish(
     found, _, decided = verdict.conclude(
         figures(reader.summary, info, ending, _judged(run_dir, info.profile), server), info.profile.gates
     )
-    plots = series(reader.summary, info, answers_of(run_dir, worst_seqs(reader.summary)))
+    shown = worst_seqs(reader.summary)
+    plots = series(reader.summary, info, answers_of(run_dir, shown), scores_of(run_dir, shown))
     plots["server"] = server_series(server, info)
     if environment is None:
         environment = _stored_environment(run_dir)
@@ -121,16 +122,8 @@ def _write_histograms(run_dir: Path, reader: RunReader, info: RunInfo) -> None:
             write_text(run_dir / f"{metric}.hgrm", hgrm(histogram))
 
 
-def _scores(run_dir: Path) -> dict[int, Score]:
-    found: dict[int, Score] = {}
-    for kind, body in journal.Follower(run_dir / SCORES_JOURNAL).poll():
-        if kind == journal.SCORES:
-            found.update((score.seq, score) for score in body)
-    return found
-
-
 def _write_rows(run_dir: Path, info: RunInfo, secrets: tuple[str, ...]) -> None:
-    scores = _scores(run_dir)
+    scores = scores_of(run_dir)
     phase_of: dict[int, str] = {p.number: p.name for p in info.phases}
     first_seqs = [p.first_seq for p in info.phases]
 

@@ -1,17 +1,18 @@
 """The evidence behind a gate: the requests that weighed most against it, as they really were.
 
-Holds at most twenty requests of a run (``series["worst"]``), redacted; each with a thumbnail of the
-image that was sent. Not aware of how they were chosen.
+``series["worst"]`` holds the cases of ``summary.cases`` with the names of the lists that each is on; which
+list weighs on which gate is said here. Redacted, each with a thumbnail of the image that was sent.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 
@@ -53,10 +54,14 @@ class Page:
     cases: list[Case]
     """Those not shown under an earlier gate."""
     again: list[Case]
+    beside: tuple[str, str]
+    """Section of the report that says more: its anchor and its name."""
 
 
-def worst(measured: Measured) -> list[Case]:
-    return [_case(measured, entry) for entry in measured.series.get("worst") or []]
+def worst(measured: Measured, most: int) -> list[Case]:
+    """The answers that did worst, and the slowest: for a run whose gates all hold."""
+    entries = measured.series.get("worst") or []
+    return [_case(measured, entry) for entry in entries[:most]]
 
 
 def of_gates(measured: Measured) -> list[Page]:
@@ -67,17 +72,10 @@ def of_gates(measured: Measured) -> list[Page]:
     for gate in sorted(gates(measured), key=lambda gate: gate.verdict != "fail"):
         if gate.verdict == "pass":
             continue
-        chosen_by, wanted, order = _selection(gate.name)
-        chosen = sorted((e for e in entries if wanted(e)), key=order)[:MOST_PER_GATE]
-        cases = [_case(measured, entry) for entry in chosen]
-        pages.append(
-            Page(
-                gate,
-                chosen_by,
-                [c for c in cases if c.seq not in shown],
-                [c for c in cases if c.seq in shown],
-            )
-        )
+        chosen_by, lists, beside = _selection(gate.name)
+        cases = [_case(measured, entry) for entry in _on(entries, lists)[:MOST_PER_GATE]]
+        first = [case for case in cases if case.seq not in shown]
+        pages.append(Page(gate, chosen_by, first, [c for c in cases if c.seq in shown], beside))
         shown |= {case.seq for case in cases}
     return pages
 
@@ -85,31 +83,49 @@ def of_gates(measured: Measured) -> list[Page]:
 Entry = dict[str, Any]
 
 
-def _selection(name: str) -> tuple[str, Callable[[Entry], bool], Callable[[Entry], Any]]:
-    """How the requests that weigh on a gate are told: in words, as a test, and as an order."""
+def _on(entries: Sequence[Entry], prefixes: Sequence[str]) -> list[Entry]:
+    """Entries on lists of these names, worst first; of several lists the first of each, then the second."""
+    seen: Counter[str] = Counter()
+    ranked: list[tuple[int, int, Entry]] = []
+    for entry in entries:
+        for name in entry.get("lists") or ():
+            if name.startswith(tuple(prefixes)):
+                ranked.append((seen[name], len(ranked), entry))
+                seen[name] += 1
+                break
+    if any(p == "slow" for p in prefixes):
+        return sorted((entry for *_, entry in ranked), key=lambda entry: -(entry.get("e2e_ms") or 0.0))
+    return [entry for *_, entry in sorted(ranked, key=lambda r: r[:2])]
 
-    def slowest(entry: Entry) -> float:
-        return -(entry.get("e2e_ms") or 0.0)
 
-    def lowest(entry: Entry) -> tuple[float, float]:
-        score = entry.get("score")
-        return (float(score) if known(score) else 2.0, slowest(entry))
+_ERRORS = ("#s-errors", "Errors")
+_BY_WORD: Final = (
+    (("slo", "e2e", "ttft", "recovery"), "the slowest requests", ("slow",), ("#s-latency", "Latency")),
+    (("error",), "the first requests of each error kind", ("error:", "shed:"), _ERRORS),
+    (
+        ("halluc",),
+        "answers with a critical hallucination",
+        ("critical",),
+        ("#hallucination", "Hallucinations"),
+    ),
+    (("overreach",), "answers to what cannot be told", ("overreach",), ("#s-quality", "Quality")),
+    (("schema",), "answers that do not fit the schema", ("schema",), ("#s-quality", "Quality")),
+    (("cross_talk",), "answers that belong to another request", ("cross_talk",), ("#s-quality", "Quality")),
+    (("safety",), "answers that break a safety rule", ("safety",), ("#s-quality", "Quality")),
+    (("per_query_usd",), "no single request: every one has its part", (), ("#s-cost", "Cost")),
+    (("good_query",), "answers that were paid for and are wrong", ("poor",), ("#s-cost", "Cost")),
+    (("rpm_at_quality",), "answers that did not pass", ("poor",), ("#gates", "Load levels")),
+    (("",), "answers that did not pass, lowest score first", ("poor",), ("#s-slices", "Slices")),
+)
 
-    if "e2e" in name or "ttft" in name or "slo" in name or "recovery" in name:
-        return "the slowest requests of the run", lambda e: known(e.get("e2e_ms")), slowest
-    if name == "error_max":
-        return "requests that failed or were shed", lambda e: bool(e.get("error")), slowest
-    if (
-        "halluc" in name
-        or "overreach" in name
-        or "schema" in name
-        or "cross_talk" in name
-        or "safety" in name
-    ):
-        return "scored answers with the lowest score", lambda e: known(e.get("score")), lowest
-    if "quality" in name or "good_query" in name:
-        return "scored answers with the lowest score", lambda e: known(e.get("score")), lowest
-    return "the requests with the lowest score or the longest time", lambda e: True, lowest
+
+def _selection(name: str) -> tuple[str, tuple[str, ...], tuple[str, str]]:
+    """What weighs on a gate: in words, as lists of cases, and the section that says more."""
+    return next(
+        (said, lists, beside)
+        for words, said, lists, beside in _BY_WORD
+        if any(word in name for word in words)
+    )
 
 
 def _case(measured: Measured, entry: Entry) -> Case:
@@ -123,11 +139,18 @@ def _case(measured: Measured, entry: Entry) -> Case:
         prompt=_text(entry.get("prompt"), _LONGEST["prompt"]),
         answer=_text(entry.get("answer"), _LONGEST["answer"]),
         expected=_text(entry.get("expected"), _LONGEST["expected"]),
-        score=f"{entry['score']:.2f}" if known(entry.get("score")) else DASH,
+        score=_score(entry),
         reason=_text(entry.get("reason")),
         latency=ms(entry.get("e2e_ms")),
         error=_text(entry.get("error")),
     )
+
+
+def _score(entry: Entry) -> str:
+    if not known(entry.get("score")):
+        return DASH
+    passed = entry.get("passed")
+    return f"{entry['score']:.2f}" + ("" if passed is None else ", passed" if passed else ", not passed")
 
 
 def _text(value: Any, longest: int = 300) -> str:

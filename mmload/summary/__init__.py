@@ -3,7 +3,7 @@
 from mmload.summary.evidence import GATES, Evidence, Gate
 from mmload.summary.figures import SCHEMA_VERSION, figures
 from mmload.summary.judge import Judged, judged
-from mmload.summary.reading import RUN_JOURNAL, SCORES_JOURNAL, RunReader, answers_of
+from mmload.summary.reading import RUN_JOURNAL, SCORES_JOURNAL, RunReader, answers_of, scores_of
 from mmload.summary.run_info import Level, RunInfo, Window
 from mmload.summary.series import intervals_for_log, merged_latency, series, worst_seqs
 from mmload.summary.server_side import (
@@ -37,6 +37,7 @@ __all__ = [
     "intervals_for_log",
     "judged",
     "merged_latency",
+    "scores_of",
     "series",
     "server_series",
     "server_side",

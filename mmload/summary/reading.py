@@ -208,3 +208,12 @@ def answers_of(run_dir: Path, seqs: set[int]) -> dict[int, str]:
         if kind == journal.ANSWERS:
             found.update((a.seq, a.text) for a in body if a.seq in seqs)
     return found
+
+
+def scores_of(run_dir: Path, seqs: set[int] | None = None) -> dict[int, Score]:
+    """Scores of the given requests (default: of all), by one pass over their journal; the last one counts."""
+    found: dict[int, Score] = {}
+    for kind, body in journal.Follower(run_dir / SCORES_JOURNAL).poll():
+        if kind == journal.SCORES:
+            found.update((s.seq, s) for s in body if seqs is None or s.seq in seqs)
+    return found

@@ -6,7 +6,7 @@ Not aware of how they are drawn. ``None`` is 'not observed', never 0.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ from mmload.histogram import (
     rank_of,
     spectrum,
 )
-from mmload.model import NS_PER_S, Item
+from mmload.model import NS_PER_S, Item, Score
+from mmload.summary.cases import ERROR, POOR, SHED, Case
 from mmload.summary.measures import F, M
 from mmload.summary.run_info import RunInfo, milliseconds
 from mmload.summary.slices import slice_rows
@@ -36,8 +37,13 @@ _ENOUGH: Final = {50: 5, 95: 20, 99: 100}
 _TEXT: Final = 400
 
 
-def series(summary: Summary, info: RunInfo, answers: Mapping[int, str] | None = None) -> dict[str, Any]:
-    """All series. ``answers`` holds the texts of the requests that ``worst_seqs`` names."""
+def series(
+    summary: Summary,
+    info: RunInfo,
+    answers: Mapping[int, str] | None = None,
+    scores: Mapping[int, Score] | None = None,
+) -> dict[str, Any]:
+    """All series. ``answers`` and ``scores`` are those of the requests that ``worst_seqs`` names."""
     cells = Cells(summary)
     return {
         "bin_s": info.bin_s,
@@ -49,7 +55,7 @@ def series(summary: Summary, info: RunInfo, answers: Mapping[int, str] | None = 
         },
         "heat": _heat(summary, info),
         "slices": slice_rows(summary, info, _design_effect(summary, info, cells)),
-        "worst": [_worst(entry, info, answers or {}) for entry in summary.worst],
+        "worst": _worst(summary, info, answers or {}, scores or {}),
         "error_examples": _error_examples(summary, info),
     }
 
@@ -61,7 +67,7 @@ def _design_effect(summary: Summary, info: RunInfo, cells: Cells) -> float:
 
 def worst_seqs(summary: Summary) -> set[int]:
     """Requests whose answers the report shows."""
-    return {entry[2] for entry in summary.worst}
+    return summary.cases.seqs
 
 
 def intervals_for_log(summary: Summary, info: RunInfo) -> Iterable[Interval]:
@@ -202,22 +208,41 @@ def _heat(summary: Summary, info: RunInfo) -> dict[str, Any]:
     return {"t_s": t_s, "edges_ms": edges, "counts": grid.tolist()}
 
 
-def _worst(entry: Sequence[Any], info: RunInfo, answers: Mapping[int, str]) -> dict[str, Any]:
-    value, negative_e2e, seq, phase, item_index, reason = entry
-    item = info.items[item_index]
+def _worst(
+    summary: Summary, info: RunInfo, answers: Mapping[int, str], scores: Mapping[int, Score]
+) -> list[dict[str, Any]]:
+    """Each case once, with the names of the ``lists`` that it is on."""
+    found: dict[int, dict[str, Any]] = {}
+    for name, cases in sorted(summary.cases.lists.items(), key=lambda pair: (pair[0] != POOR, pair[0])):
+        for case in cases:
+            entry = found.get(case.seq)
+            if entry is None:
+                entry = found[case.seq] = _entry(case, info, answers, scores)
+            entry["lists"].append(name)
+            if name.startswith((ERROR, SHED)):
+                entry["error"] = name.partition(":")[2]
+    return list(found.values())
+
+
+def _entry(
+    case: Case, info: RunInfo, answers: Mapping[int, str], scores: Mapping[int, Score]
+) -> dict[str, Any]:
+    item, score = info.items[case.item], scores.get(case.seq)
     # The rest of a truth (baits, plausible errors, the whole screen) is for scorers, not for readers.
     right = {key: item.truth[key] for key in ("status", "answer") if key in item.truth} or item.truth
     return {
-        "seq": seq,
-        "phase": info.phases[phase].name,
+        "seq": case.seq,
+        "lists": [],
+        "phase": info.phases[case.phase].name,
         "task": item.task,
         "image": item.images[0].file if item.images else None,
         "prompt": _text(item.prompt, item),
-        "answer": _text(answers[seq], item) if seq in answers else None,
+        "answer": _text(answers[case.seq], item) if case.seq in answers else None,
         "expected": _text(json.dumps(right, ensure_ascii=False, default=str), item),
-        "score": value / 1000,
-        "reason": reason,
-        "e2e_ms": milliseconds(-negative_e2e),
+        "score": None if score is None else score.value,
+        "passed": None if score is None else score.passed,
+        "reason": case.why,
+        "e2e_ms": milliseconds(case.e2e_us) if case.e2e_us >= 0 else None,
         "error": "",
     }
 

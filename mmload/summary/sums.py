@@ -17,6 +17,7 @@ import numpy as np
 
 from mmload.histogram import Histogram, IntervalCounts, Ints
 from mmload.model import NS_PER_US, Record, Score, Telemetry
+from mmload.summary.cases import Cases
 from mmload.summary.measures import (
     Columns,
     F,
@@ -29,13 +30,11 @@ from mmload.summary.measures import (
     score_rows,
     weight,
 )
-from mmload.summary.reasons import reason
 from mmload.summary.run_info import RunInfo
 from mmload.summary.server_timing import timings
 from mmload.summary.table import Table
 
 METRICS: Final = ("e2e", "service", "ttft", "inter_token")
-_WORST: Final = 20
 _STAGE_NAME: Final = 40
 
 
@@ -89,8 +88,8 @@ class Summary:
         self.safety: Counter[str] = Counter()
         self.examples: dict[str, tuple[int, str]] = {}
         """First record (by seq) of each error kind: its seq and what was found."""
-        self.worst: list[tuple[int, int, int, int, int, str]] = []
-        """(value, -e2e_us, seq, phase, item, reason) of answers that did not pass, worst first."""
+        self.cases = Cases()
+        """Requests to be shown as evidence; measured phases only."""
 
     # --- adding -----------------------------------------------------------------------------------
 
@@ -130,15 +129,7 @@ class Summary:
         for i in np.flatnonzero(measured).tolist():
             if scores[i].safety:
                 self.safety.update(scores[i].safety)
-        self._add_worst(scores, joined, np.flatnonzero(measured & ~passed).tolist())
-
-    def _add_worst(self, scores: Sequence[Score], joined: Joined, failed: Sequence[int]) -> None:
-        for i in failed:
-            score = scores[i]
-            value, e2e = round(score.value * 1000), -int(joined.e2e_us[i])
-            if len(self.worst) < _WORST or (value, e2e, score.seq) < self.worst[-1][:3]:
-                self.worst.append((value, e2e, score.seq, int(joined.phase[i]), score.item, reason(score)))
-                self._trim()
+        self.cases.add_scores(scores, joined.phase, joined.e2e_us, passed, measured)
 
     def add_telemetry(self, rows: Iterable[Telemetry], info: RunInfo) -> None:
         end_ns = info.phases[-1].end_ns + info.bin_ns
@@ -231,6 +222,7 @@ class Summary:
 
     def _add_words(self, c: Columns, records: Sequence[Record], info: RunInfo) -> None:
         measured = np.array([not p.warmup for p in info.phases], bool)[c.phase]
+        self.cases.add_records(c, measured)
         for i in np.flatnonzero(~c.ok).tolist():
             r = records[i]
             self.errors[r.phase, r.error] += 1
@@ -280,10 +272,6 @@ class Summary:
         for name in sorted({n[:_STAGE_NAME] for n in numbers}):
             self.tallies["stage_us:" + name] += int(us[keys == crc32(name.encode())].sum())
 
-    def _trim(self) -> None:
-        self.worst.sort()
-        del self.worst[_WORST:]
-
     # --- the monoid -------------------------------------------------------------------------------
 
     def merge(self, other: Summary) -> None:
@@ -298,32 +286,31 @@ class Summary:
             _combine(getattr(self, name), getattr(other, name), max)
         for name in ("examples", "stage_names"):
             _combine(getattr(self, name), getattr(other, name), min)
-        self.worst += other.worst
-        self._trim()
+        self.cases.merge(other.cases)
 
     def to_bytes(self) -> bytes:
         tables = [getattr(self, name).to_bytes() for name in _BINARY]
         histograms = [(k, h.to_bytes()) for k, h in sorted(self.latency.items())]
         plain = [sorted(getattr(self, name).items()) for name in _PLAIN]
-        return msgspec.msgpack.encode((tables, histograms, plain, self.worst))
+        return msgspec.msgpack.encode((tables, histograms, plain, self.cases.plain()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Summary:
         """Raises ``ValueError`` (of which msgspec's errors are) for anything but what ``to_bytes`` made."""
-        tables, histograms, plain, worst = msgspec.msgpack.decode(data)
+        tables, histograms, plain, cases = msgspec.msgpack.decode(data)
         made = cls()
         for name, part in zip(_BINARY, tables, strict=True):
             setattr(made, name, type(getattr(made, name)).from_bytes(part))
         made.latency = {_hashable(k): Histogram.from_bytes(h) for k, h in histograms}
         for name, pairs in zip(_PLAIN, plain, strict=True):
             getattr(made, name).update({_hashable(k): _hashable(v) for k, v in pairs})
-        made.worst = [tuple(entry) for entry in worst]
+        made.cases = Cases(dict(cases))
         return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summary):
             return NotImplemented
-        names = (*_BINARY, *_PLAIN, "latency", "worst")
+        names = (*_BINARY, *_PLAIN, "latency", "cases")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     __hash__ = None  # type: ignore[assignment]  # mutable

@@ -258,6 +258,7 @@ def worst() -> list[dict[str, Any]]:
         cases.append(
             {
                 "seq": 900 + 37 * index,
+                "lists": ["error:first_byte_timeout", "slow"] if failed else ["poor", "slow", "critical"],
                 "phase": "burst",
                 "task": ["extract", "ui", "chart"][index % 3],
                 "image": f"images/{index:05d}.png",
@@ -267,6 +268,7 @@ def worst() -> list[dict[str, Any]]:
                 else '{"status":"answered","answer":{"total":"1,204.50"},"evidence":[],"confidence":0.93}',
                 "expected": '{"total": "1,264.50"}',
                 "score": None if failed else 0.1 * index,
+                "passed": None if failed else False,
                 "reason": "" if failed else "total: 1,204.50 is not 1,264.50",
                 "e2e_ms": 7100.0 - 430 * index,
                 "error": "first_byte_timeout" if failed else "",

@@ -8,7 +8,16 @@ from synthetic import DEFAULT_STRETCHES, LOG_SIGMA, Stretch, gaps_of, synthetic_
 
 from mmload import verdict
 from mmload.model import Outcome
-from mmload.summary import Ending, RunReader, answers_of, figures, intervals_for_log, series, worst_seqs
+from mmload.summary import (
+    Ending,
+    RunReader,
+    answers_of,
+    figures,
+    intervals_for_log,
+    scores_of,
+    series,
+    worst_seqs,
+)
 from mmload.summary.server_timing import timings
 
 PERCENTILES = {"n", "mean", "p50", "p90", "p95", "p99", "p999", "max", "uncertified"}
@@ -314,13 +323,40 @@ def test_series_have_one_value_per_second_and_add_up(run):
     json.dumps(curves, allow_nan=False)
 
 
-def test_worst_answers_come_with_text_and_reason(run):
+def cases(run):
     reader = read(run)
-    worst = series(reader.summary, reader.plan, answers_of(run.dir, worst_seqs(reader.summary)))["worst"]
-    assert len(worst) == 20
+    shown = worst_seqs(reader.summary)
+    return series(reader.summary, reader.plan, answers_of(run.dir, shown), scores_of(run.dir, shown))["worst"]
+
+
+def test_poor_answers_come_with_text_score_and_reason(run):
+    poor = [w for w in cases(run) if "poor" in w["lists"]]
+    assert len(poor) == 20
     failed = {s.seq for s in run.scores if not s.passed}
-    assert {w["seq"] for w in worst} <= failed
-    assert all(w["answer"] and w["reason"] and w["expected"] for w in worst)
+    assert {w["seq"] for w in poor} <= failed
+    assert all(w["answer"] and w["reason"] and w["expected"] and w["passed"] is False for w in poor)
+    lowest = sorted(s.value for s in run.scores if not s.passed)[19]
+    assert all(w["score"] <= lowest for w in poor)
+
+
+def test_the_slowest_and_each_error_kind_are_kept_whatever_their_score(run):
+    found = cases(run)
+    assert len({w["seq"] for w in found}) == len(found)
+    measured = {p.number for p in read(run).plan.measured}
+    mine = [r for r in run.records if r.phase in measured]
+    timed = sorted(
+        ((r.end_ns - r.due_ns) / 1e6 for r in mine if r.outcome == "ok" or r.error == "first_byte_timeout"),
+        reverse=True,
+    )
+    slow = [w["e2e_ms"] for w in found if "slow" in w["lists"]]
+    assert sorted(slow, reverse=True) == pytest.approx(timed[:8], rel=1e-3)
+    for outcome, prefix in (("failed", "error:"), ("shed", "shed:")):
+        kinds = {r.error for r in mine if r.outcome == outcome}
+        assert kinds
+        for kind in kinds:
+            shown = {w["seq"] for w in found if prefix + kind in w["lists"]}
+            assert shown == set(sorted(r.seq for r in mine if r.outcome == outcome and r.error == kind)[:4])
+            assert all(w["error"] == kind for w in found if w["seq"] in shown)
 
 
 def test_the_interval_log_holds_every_latency(run):
