@@ -1,7 +1,7 @@
 """Claims of a scene description held against its scene graph.
 
-CHAIR, Cover and Cog as AMBER computes them for one response (arXiv 2311.07397); probes count "no" as the
-positive class there. Not aware of how scenes are drawn.
+Counts what AMBER (arXiv 2311.07397), POPE (2305.10355) and HallusionBench (2310.14566) add up over responses;
+the figures themselves are made in ``mmload.summary.benchmarks``. Not aware of how scenes are drawn.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ class Described:
     cover: float
     """Share of the true objects that were named."""
     detail: dict[str, float]
+    """Counts: ``mentions`` of objects and the false ones, ``objects`` that are there and those covered,
+    ``bait`` objects and those named, probes asked and answered by (is it there, was it said)."""
 
 
-def judge_scene(answer: Mapping[str, Any], graph: Mapping[str, Any], bait: Sequence[str]) -> Described:
+def judge_scene(
+    answer: Mapping[str, Any], graph: Mapping[str, Any], bait: Sequence[str], asked: Sequence[str]
+) -> Described:
     """``graph``: objects {label: attrs}, relations [[s, p, o]], actions [[verb, target]]; ``bait``: likely
-    labels that are absent. A claim about an absent object is an object hallucination, counted once."""
+    labels that are absent; ``asked``: labels of the yes/no probes. A claim about an absent object is an
+    object hallucination, counted once."""
     objects = graph["objects"]
     named = [o["label"] for o in answer["objects"]]
     claims = Claims()
@@ -39,20 +44,31 @@ def judge_scene(answer: Mapping[str, Any], graph: Mapping[str, Any], bait: Seque
             invented.add(one["label"])
     _actions(claims, answer["actions"], graph, invented)
     _relations(claims, answer["relations"], graph, invented)
-    probes = answer["probes"]
-    right = sum((label in objects) == (said == "yes") for label, said in probes.items())
-    for label, said in probes.items():
+    for label, said in answer["probes"].items():
         if said == "yes" and label not in objects and label not in invented:
             claims.add("object", False)
             invented.add(label)
-    mentions = len(named) or 1
+    covered = len(set(named) & set(objects))
     detail = {
-        "chair": sum(n not in objects for n in named) / mentions,
-        "cover": len(set(named) & set(objects)) / (len(objects) or 1),
-        "cog": len(invented & set(bait)) / (len(bait) or 1),
-        "probes": right / len(probes) if probes else 0.0,
+        "mentions": len(named),
+        "mentions_false": sum(n not in objects for n in named),
+        "objects": len(objects),
+        "objects_covered": covered,
+        "bait": len(bait),
+        "bait_named": len(invented & set(bait)),
+        **_probes(answer["probes"], objects, asked),
     }
-    return Described(claims, detail["cover"], detail)
+    return Described(claims, covered / (len(objects) or 1), detail)
+
+
+def _probes(said: Mapping[str, str], objects: Mapping[str, Any], asked: Sequence[str]) -> dict[str, int]:
+    """Cells of the table (there or absent) x (yes or no), of the probes that were answered."""
+    cells = {"there_yes": 0, "there_no": 0, "absent_yes": 0, "absent_no": 0}
+    for label in asked:
+        if label in said:
+            cells[f"{'there' if label in objects else 'absent'}_{said[label]}"] += 1
+    right = cells["there_yes"] + cells["absent_no"]
+    return {"probes": len(asked), **cells, "probes_all_right": int(right == len(asked))}
 
 
 def _actions(

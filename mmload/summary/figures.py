@@ -12,6 +12,7 @@ from typing import Any, Final
 from mmload.intervals import CONFIDENCE
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.price import usd
+from mmload.summary.benchmarks import benchmark_figures, conflict_figures
 from mmload.summary.evidence import UNKNOWN, Evidence, gather, robustness_evidence
 from mmload.summary.judge import Judged, judge_figures
 from mmload.summary.levels import (
@@ -85,6 +86,9 @@ def figures(
 
 def _quality(view: View) -> dict[str, Any]:
     found = quality_figures(view, by_slice(slice_rows(view.summary, view.info, _design_effect(view))))
+    tallies, twins_right = view.summary.tallies, found["abstention"]["pair_accuracy"]
+    found["hallucination"] |= benchmark_figures(tallies, twins_right)
+    found["conflict"] = conflict_figures(tallies)
     found["robustness"] = robustness_figures(view)
     found["safety"]["by_rule"] = dict(sorted(view.summary.safety.items()))
     return found

@@ -17,6 +17,7 @@ import numpy as np
 
 from mmload.histogram import Histogram, IntervalCounts, Ints
 from mmload.model import NS_PER_US, Record, Score, Telemetry
+from mmload.summary.benchmarks import counted
 from mmload.summary.cases import Cases
 from mmload.summary.measures import (
     Columns,
@@ -129,6 +130,7 @@ class Summary:
         for i in np.flatnonzero(measured).tolist():
             if scores[i].safety:
                 self.safety.update(scores[i].safety)
+        self.tallies.update(counted(scores[i] for i in np.flatnonzero(measured).tolist()))
         self.cases.add_scores(scores, joined.phase, joined.e2e_us, passed, measured)
 
     def add_telemetry(self, rows: Iterable[Telemetry], info: RunInfo) -> None:

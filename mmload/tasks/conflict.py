@@ -56,8 +56,9 @@ class Conflict:
 
 
 def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """The authoritative value, and the conflict flagged (or the right source named). ``detail`` says which
-    source was followed, and whether the value is nobody's (a blend)."""
+    """The authoritative value, and the conflict flagged (or the right source named). ``detail``, where
+    sources differ: ``authority>followed`` for the trusted source and any at odds with it, if its value was
+    given; ``blend`` if it is nobody's; ``flagged``. Where they agree: ``flagged_falsely``."""
     truth, stated = item.truth["answer"], item.truth["stated"]
     same = _MATCH[truth["field"]]
     followed = {s: same(answer["value"], v) for s, v in stated.items() if v is not None}
@@ -68,12 +69,14 @@ def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Jud
     status = flagged or trusted if conflicting else not flagged
     claims = Claims()
     claims.add("attribute", any(followed.values()), critical=True)
-    detail = {f"followed_{s}": float(f) for s, f in followed.items()}
-    detail |= {
-        "authority_" + truth["trusted_source"]: 1.0,
-        "blend": float(not any(followed.values())),
-        "flagged": float(flagged),
-    }
+    if conflicting:
+        trusted_one = truth["trusted_source"]
+        at_odds = {s for s, v in stated.items() if v is not None and not same(v, truth["value"])}
+        detail = {f"{trusted_one}>{s}": 1.0 for s in (trusted_one, *sorted(at_odds)) if followed.get(s)}
+        detail |= {"blend": float(not any(followed.values())), "flagged": float(flagged)}
+        detail |= {"conflicts": 1.0, f"authority_{trusted_one}": 1.0}
+    else:
+        detail = {"consistent": 1.0, "flagged_falsely": float(flagged)}
     value = 0.6 * right + 0.2 * trusted + 0.2 * (flagged == conflicting)
     passed = right and status and answer["field"] == truth["field"]
     return Judgement(

@@ -131,7 +131,8 @@ class Describe:
 
 
 def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    found = judge_scene(answer, item.truth["graph"], item.truth["bait_labels"])
+    asked = list(item.truth["answer"]["probes"])
+    found = judge_scene(answer, item.truth["graph"], item.truth["bait_labels"], asked)
     passed = not found.claims.hallucinated and found.cover >= 0.8 and body["status"] == "answered"
     made = sum(found.claims.made.values()) or 1
     value = found.cover * (1 - sum(found.claims.hallucinated.values()) / made)

@@ -181,11 +181,12 @@ def test_which_modality_was_followed_is_told() -> None:
             if item.truth["status"] == "conflict" and value != truth["value"]:
                 answer = {**truth, "value": value}
                 score = TASKS["conflict"].score(item, json.dumps(envelope(item, answer=answer)), 0)
-                assert score.detail[f"followed_{source}"] == 1.0 and score.detail["blend"] == 0.0
+                assert score.detail[f"{truth['trusted_source']}>{source}"] == 1.0
+                assert score.detail["blend"] == 0.0 and score.detail["conflicts"] == 1.0
                 assert not score.passed and not score.critical
                 followed.add(source)
         blend = TASKS["conflict"].score(item, json.dumps(envelope(item, answer=item.truth["bait"])), 0)
-        assert blend.detail["blend"] == 1.0 and blend.critical
+        assert blend.detail.get("blend", 1.0) == 1.0 and blend.critical
     assert followed == {"image", "text", "code"}
 
 
