@@ -5,9 +5,11 @@ Not aware of plug-ins: the valid names of shapes, tasks and protocols are handed
 
 from __future__ import annotations
 
+import copy
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +28,7 @@ _MAX_SHOWN: Final = 8
 _BARE_TEXT: Final = re.compile(r"[A-Za-z_./~][^\s\"'\[\]{}=]*")
 _DEEP_KEY: Final = re.compile(r"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){32}")
 """The time that ``tomllib`` takes grows with the square of a key's depth: minutes for a file of 60 kB."""
+_TARGETS: Final = ("sim", "ocr", "url")
 _EITHER: Final = {("target", "engine"): "url", ("target", "url"): "engine"}
 """Setting the one drops the other, so that ``--set target.url=...`` works on any profile."""
 
@@ -42,18 +45,78 @@ def load(
     path = Path(path)
     text = _text(path)
     data = _parse(path, text)
-    overridden = [_override(data, override) for override in overrides]
-    _own_items(data, path.parent)
-    _find_traces(data, path.parent)
-    _find_template(data, path.parent)
-    found = _validate(data, known or {})
-    if isinstance(found, Profile):
-        return found
-    lines = key_lines(text)
-    shown = [_located(path, problem, lines, overridden) for problem in found[:_MAX_SHOWN]]
-    if len(found) > _MAX_SHOWN:
-        shown.append(f"and {len(found) - _MAX_SHOWN} more")
-    raise InputError("\n".join(shown))
+    variants = _variants(path, data, overrides)
+    profile: Profile | None = None
+    for variant in variants:
+        for find in (_own_items, _find_traces, _find_template):
+            find(variant.data, path.parent)
+        found = _validate(variant.data, known or {})
+        if not isinstance(found, Profile):
+            lines = key_lines(text)
+            shown = [_located(path, problem, lines, variant) for problem in found[:_MAX_SHOWN]]
+            if len(found) > _MAX_SHOWN:
+                shown.append(f"and {len(found) - _MAX_SHOWN} more")
+            raise InputError("\n".join(shown))
+        profile = profile or found
+    assert profile is not None
+    return profile
+
+
+@dataclass
+class _Variant:
+    """The profile's data as one target makes it."""
+
+    data: dict[str, Any]
+    overridden: list[KeyPath]
+    """What the command line set."""
+    told: dict[KeyPath, KeyPath]
+    """What ``[when.TARGET]`` set, and where that stands."""
+
+
+def _variants(path: Path, data: dict[str, Any], overrides: Sequence[str]) -> list[_Variant]:
+    """The profile as it shall be, and then as it would be with each other target of ``[when]``: a mistake in
+    what holds for another target is found before that target is asked for."""
+    when = data.pop("when", None)
+    if not isinstance(when, dict) or not all(isinstance(table, dict) for table in when.values()):
+        # What is no table is left for the schema to refuse.
+        data |= {} if when is None else {"when": when}
+        return [_variant(path, data, {}, None, overrides)]
+    chosen = _variant(path, data, {}, None, overrides).data.get("target")
+    name = str(chosen.get("engine", "url")) if isinstance(chosen, dict) else None
+    if unknown := [key for key in when if key not in _TARGETS]:
+        return [_variant(path, data | {"when": {unknown[0]: {}}}, {}, None, overrides)]
+    others = [_variant(path, _aimed_at(data, key), when, key, ()) for key in when if key != name]
+    return [_variant(path, data, when, name, overrides), *others]
+
+
+def _variant(
+    path: Path, data: Mapping[str, Any], when: Mapping[str, Any], name: str | None, overrides: Sequence[str]
+) -> _Variant:
+    made = copy.deepcopy(dict(data))
+    told: dict[KeyPath, KeyPath] = {}
+    if name is not None:
+        for steps, value in _leaves(when.get(name, {})):
+            stands = ("when", name, *steps)
+            told[_put(made, steps, value, f"{path}: {dotted(stands)}")] = stands
+    return _Variant(made, [_override(made, override) for override in overrides], told)
+
+
+def _aimed_at(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The data with another target."""
+    target = data.get("target")
+    if not isinstance(target, dict):
+        return dict(data)
+    rest = {key: value for key, value in target.items() if key not in ("engine", "url")}
+    aim = {"url": target.get("url", "http://localhost")} if name == "url" else {"engine": name}
+    return {**data, "target": {**rest, **aim}}
+
+
+def _leaves(table: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*before, key))
+        else:
+            yield (*before, key), value
 
 
 def to_toml_dict(profile: Profile) -> dict[str, Any]:
@@ -61,7 +124,7 @@ def to_toml_dict(profile: Profile) -> dict[str, Any]:
 
     Reading it again gives an equal profile: keys of a phase that were not written stay unwritten.
     """
-    data = profile.model_dump(mode="json", exclude_none=True)
+    data = profile.model_dump(mode="json", exclude_none=True, exclude={"when"})
     data["phase"] = [
         phase.model_dump(mode="json", exclude_none=True, include=phase.model_fields_set)
         for phase in profile.phase
@@ -175,13 +238,15 @@ def _validate(data: dict[str, Any], known: Mapping[str, Sequence[str]]) -> Profi
     return list(problems(profile, known)) or profile
 
 
-def _located(
-    path: Path, problem: Problem, lines: Mapping[KeyPath, int], overridden: Sequence[KeyPath]
-) -> str:
-    where = dotted(problem.path)
-    if any(own[: len(problem.path)] == problem.path[: len(own)] for own in overridden):
+def _located(path: Path, problem: Problem, lines: Mapping[KeyPath, int], variant: _Variant) -> str:
+    where, place = dotted(problem.path).removesuffix(".[key]"), problem.path
+    if any(own[: len(problem.path)] == problem.path[: len(own)] for own in variant.overridden):
         return f"--set {where}: {problem.text}"
-    line = nearest_line(dict(lines), problem.path)
+    for own, stands in variant.told.items():
+        if problem.path[: len(own)] == own:
+            place = (*stands, *problem.path[len(own) :])
+            where = dotted(place)
+    line = nearest_line(dict(lines), place)
     return f"{path}{f':{line}' if line else ''}: {where}: {problem.text}"
 
 
@@ -191,31 +256,36 @@ def _override(data: dict[str, Any], override: str) -> KeyPath:
     steps = [step.strip() for step in key.split(".")]
     if not equals or not all(steps):
         raise InputError(f"--set {override}: it must be KEY.PATH=VALUE, as --set phase.base.rpm=600")
+    return _put(data, steps, _value(value.strip(), override), f"--set {override}")
+
+
+def _put(data: dict[str, Any], steps: Sequence[str], value: Any, said: str) -> KeyPath:
+    """Put ``value`` where ``steps`` lead; gives the path that was set. ``said`` begins a message."""
     here: Any = data
     path: KeyPath = ()
     for step in steps[:-1]:
-        here, path = _descend(here, path, step, override)
+        here, path = _descend(here, path, step, said)
     if isinstance(here, list):
-        raise InputError(f"--set {override}: {dotted(path)} is a list; name the entry and its key")
-    here[steps[-1]] = _value(value.strip(), override)
+        raise InputError(f"{said}: {dotted(path)} is a list; name the entry and its key")
+    here[steps[-1]] = value
     path = (*path, steps[-1])
     if path in _EITHER:
         here.pop(_EITHER[path], None)
     return path
 
 
-def _descend(here: Any, path: KeyPath, step: str, override: str) -> tuple[Any, KeyPath]:
+def _descend(here: Any, path: KeyPath, step: str, said: str) -> tuple[Any, KeyPath]:
     if isinstance(here, list):
         names = [entry.get("name") for entry in here if isinstance(entry, dict)]
         number = names.index(step) if step in names else int(step) if step.isdigit() else -1
         if not 0 <= number < len(here):
             there_are = ", ".join(map(str, names))
-            raise InputError(f'--set {override}: {dotted(path)} has no "{step}"; there are {there_are}')
+            raise InputError(f'{said}: {dotted(path)} has no "{step}"; there are {there_are}')
         here, path = here[number], (*path, number)
     else:
         here, path = here.setdefault(step, {}), (*path, step)
     if not isinstance(here, dict | list):
-        raise InputError(f"--set {override}: {dotted(path)} is a value and has no keys")
+        raise InputError(f"{said}: {dotted(path)} is a value and has no keys")
     return here, path
 
 

@@ -443,6 +443,9 @@ class Profile(_Strict):
     """What everything costs."""
     gates: Gates = Gates()
     """When it is a go."""
+    when: dict[Literal["sim", "ocr", "url"], dict[str, Any]] = {}
+    """Keys that hold in the place of those above if the target is that engine, or a ``url``, also by
+    ``--target``. Written as for ``--set``: ``[when.ocr.phase.NAME]`` has keys of the phase of that name."""
 
     def slo_of(self, task: str) -> Slo:
         return self.slo.get(task) or self.slo.get("default") or Slo()

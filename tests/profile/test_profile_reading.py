@@ -288,3 +288,66 @@ def test_a_phase_keeps_only_the_keys_that_were_written(tmp_path: Path) -> None:
     assert "think_time_s" not in frozen
     assert "time_scale" not in frozen
     assert Phase(name="a", shape="sustained", duration_s=1, rpm=1).think_time_s == 0
+
+
+WHEN = """
+name = "two-targets"
+[target]
+engine = "sim"
+[[phase]]
+name = "up"
+shape = "ramp"
+duration_s = 10
+to_rpm = 100
+[when.ocr]
+drain_s = 40
+[when.ocr.target]
+model = "ocr-rules"
+[when.ocr.phase.up]
+to_rpm = 7
+[when.url.slo.default]
+e2e_ms = 9000
+"""
+
+
+def when(tmp_path, *overrides, text=WHEN):
+    path = tmp_path / "when.toml"
+    path.write_text(text)
+    return load(path, overrides)
+
+
+def seen(profile):
+    return profile.target.model, profile.phase[0].to_rpm, profile.drain_s, profile.slo["default"].e2e_ms
+
+
+def test_what_holds_for_another_target_holds_only_with_it(tmp_path):
+    assert seen(when(tmp_path)) == ("sim-large", 100, 30, 4000)
+    assert seen(when(tmp_path, "target.engine=ocr")) == ("ocr-rules", 7, 40, 4000)
+    assert seen(when(tmp_path, "target.url=http://127.0.0.1:1/v1")) == ("sim-large", 100, 30, 9000)
+
+
+def test_the_command_line_wins_over_what_holds_for_a_target(tmp_path):
+    profile = when(tmp_path, "phase.up.to_rpm=9", "target.engine=ocr")
+    assert seen(profile) == ("ocr-rules", 9, 40, 4000)
+
+
+def test_a_frozen_profile_holds_what_was_chosen_and_nothing_of_the_rest(tmp_path):
+    frozen = frozen_toml(when(tmp_path, "target.engine=ocr"))
+    assert "when" not in frozen
+    (tmp_path / "frozen.toml").write_text(frozen)
+    assert seen(load(tmp_path / "frozen.toml")) == ("ocr-rules", 7, 40, 4000)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("to_rpm = 7", "to_rpm = -7", "when.toml:15: when.ocr.phase.up.to_rpm: found -7"),
+        ("drain_s = 40", "drian_s = 40", 'when.toml:11: when.ocr.drian_s: unknown key'),
+        ("[when.ocr.phase.up]", "[when.ocr.phase.pu]", 'when.ocr.phase.pu.to_rpm: phase has no "pu"'),
+        ("[when.ocr]", "[when.orc]", 'when.orc: found "orc"; allowed are "sim", "ocr", "url"'),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_what_holds_for_another_target_is_found_without_asking_for_it(tmp_path, old, new, said):
+    with pytest.raises(InputError) as error:
+        when(tmp_path, text=WHEN.replace(old, new))
+    assert said in str(error.value)
