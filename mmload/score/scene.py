@@ -49,7 +49,7 @@ def judge_scene(
             claims.add("object", False)
             invented.add(label)
     covered = len(set(named) & set(objects))
-    detail = {
+    detail: dict[str, float] = {
         "mentions": len(named),
         "mentions_false": sum(n not in objects for n in named),
         "objects": len(objects),
