@@ -22,7 +22,7 @@ from mmload.model import NS_PER_S, InputError, Item
 from mmload.profile import Profile, Target, to_toml_dict
 from mmload.schedule import Schedule
 from mmload.shapes import Shape
-from mmload.tasks import Task
+from mmload.tasks import Task, prompts
 from mmload.wire import Adapter
 
 Progress = Callable[[int, int], None]
@@ -151,6 +151,7 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
         "target": profile.target.engine or urlsplit(url).netloc.rpartition("@")[2],
         "mmload_version": mmload.__version__,
         "task_weights": plan.task_weights,
+        "judge_prompt": prompts.name_of(*prompts.JUDGE) if profile.quality.judge else None,
     }
     return {
         "profile": stored,

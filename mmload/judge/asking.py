@@ -16,10 +16,8 @@ from mmload.model import Item
 from mmload.price import image_tokens
 from mmload.profile import Judge
 from mmload.score.envelope import loads, unfenced
-from mmload.tasks.prompts import prompt
+from mmload.tasks.prompts import JUDGE, prompt
 
-PROMPT: Final = "judge"
-PROMPT_VERSION: Final = 1
 MAX_ANSWER: Final = 16_000
 """Characters of an answer that are shown; the prompt is told when there were more."""
 _CHARS_PER_TOKEN: Final = 4
@@ -56,7 +54,7 @@ def request(judge: Judge, item: Item, answer: str, images: Sequence[bytes] = ())
         ]
         content = [{"type": "text", "text": content}, *shown]
     messages = [
-        {"role": "system", "content": prompt(PROMPT, PROMPT_VERSION)},
+        {"role": "system", "content": prompt(*JUDGE)},
         {"role": "user", "content": content},
     ]
     return json.dumps({**judge.body, "model": judge.model, "messages": messages}).encode()
@@ -88,7 +86,7 @@ def likely_tokens(judge: Judge, item: Item, answer: str) -> int | None:
 
     None if images are shown and no rule is known for the model.
     """
-    texts = (prompt(PROMPT, PROMPT_VERSION), item.prompt, json.dumps(expected(item)), answer[:MAX_ANSWER])
+    texts = (prompt(*JUDGE), item.prompt, json.dumps(expected(item)), answer[:MAX_ANSWER])
     tokens = -(-sum(map(len, texts)) // _CHARS_PER_TOKEN)
     for file in item.images if judge.images else ():
         image = image_tokens(judge.model, file.width, file.height)

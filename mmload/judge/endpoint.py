@@ -19,6 +19,8 @@ from mmload.profile import Judge
 
 _ATTEMPTS: Final = 2
 _MAX_REPLY: Final = 1024 * 1024
+_MAX_HOLD_S: Final = 60.0
+"""The longest pause that a judge can ask for by ``Retry-After``."""
 _FINAL: Final = ("", "http_3xx", "http_4xx")
 """What a second attempt cannot mend."""
 
@@ -76,6 +78,7 @@ class Endpoint:
             # A redirect would carry the key to a host that nobody named.
             async with self._http.post(self._url, data=body, allow_redirects=False) as response:
                 if response.status != 200:
+                    self._pace.hold(retry_after_s(response.headers.get("Retry-After", "")))
                     return Reply(None, _refused(response.status), 0, 0)
                 raw = bytearray()
                 async for piece in response.content.iter_chunked(65536):
@@ -89,6 +92,11 @@ class Endpoint:
         except aiohttp.ClientError:
             return Reply(None, "connect", likely, 0)
         return read(bytes(raw), likely)
+
+
+def retry_after_s(header: str) -> float:
+    """Seconds that a ``Retry-After`` of whole seconds asks for, at most a minute; of anything else, none."""
+    return min(float(header), _MAX_HOLD_S) if header.isascii() and header.isdigit() else 0.0
 
 
 def _refused(status: int) -> str:

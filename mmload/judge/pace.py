@@ -23,6 +23,10 @@ class Pace:
         self._clock, self._sleep = clock, sleep
         self._next_s = 0.0
 
+    def hold(self, seconds: float) -> None:
+        """Give no turn for so long: the judge asked for it. Turns that were given already are taken."""
+        self._next_s = max(self._next_s, self._clock() + seconds)
+
     async def turn(self) -> None:
         """Wait for a turn, and take it. Turns are given in the order of asking."""
         now = self._clock()

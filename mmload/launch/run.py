@@ -286,7 +286,8 @@ class _Fleet:
         if self._metrics is None:
             return
         gates = {gate["name"]: gate["verdict"] == "pass" for gate in finished.figures["gates"]}
-        self._metrics.settle(bool(finished.figures["validity"]["valid"]), gates)
+        judge = finished.figures["quality"]["judge"]
+        self._metrics.settle(bool(finished.figures["validity"]["valid"]), gates, judge)
         time.sleep(options.metrics_linger_s)
 
 

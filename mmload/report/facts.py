@@ -64,18 +64,18 @@ def answers(measured: Measured) -> Table:
             percent(delta.get("value")) + (f" ({said})" if said else ""),
         ],
     ]
-    return Table("Answers", ["Check", "Found"], rows + _judge(measured))
+    return Table("Answers", ["Check", "Found"], [*rows, *judge(measured).rows])
 
 
-def _judge(measured: Measured) -> list[list[str]]:
-    """What a model said of a share of the answers; nothing if none was asked."""
+def judge(measured: Measured) -> Table:
+    """What a model said of a share of the answers; no rows if none was asked."""
     found = measured.part("quality", "judge")
     if not found:
-        return []
+        return Table("Judge", ["Check", "Found"], [])
     agreement = interval(found.get("agreement_low"), found.get("agreement_high"), percent)
     kappa, cost = found.get("kappa"), found.get("cost_usd")
     model = one_line(redact(str(found.get("model") or DASH)), 80)
-    return [
+    rows = [
         [
             f"Judge ({model}): verdicts · none given",
             f"{count(found.get('n'))} · {count(found.get('failed'))}",
@@ -88,6 +88,7 @@ def _judge(measured: Measured) -> list[list[str]]:
         ["Right, says the judge", percent(found.get("judged_pass_ratio"))],
         ["Cost of the judge, not of the pipeline", usd(cost) if known(cost) else DASH],
     ]
+    return Table("Judge", ["Check", "Found"], rows)
 
 
 def features(measured: Measured) -> Table:

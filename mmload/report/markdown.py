@@ -70,6 +70,7 @@ def _tables(measured: Measured) -> Iterable[Table]:
     yield quality.by_phase(measured).table
     yield cost.by_phase(measured).table
     yield pipeline.errors(measured).table
+    yield facts.judge(measured)
 
 
 def _section(table: Table) -> str:

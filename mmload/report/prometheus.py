@@ -57,6 +57,7 @@ class Metrics(Collector):
         self._lock = threading.Lock()
         self._live: LiveState | None = None
         self._verdict: tuple[bool, Mapping[str, bool]] | None = None
+        self._judge: Mapping[str, Any] = {}
         self._requests: Counter[Labels] = Counter()
         self._dropped: Counter[Labels] = Counter()
         self._in_time: Counter[Labels] = Counter()
@@ -92,10 +93,14 @@ class Metrics(Collector):
         with self._lock:
             self._live = live
 
-    def settle(self, valid: bool, gates: Mapping[str, bool]) -> None:
-        """The verdict of a run that ended: whether it is valid, and which gates hold."""
+    def settle(
+        self, valid: bool, gates: Mapping[str, bool], judge: Mapping[str, Any] | None = None
+    ) -> None:
+        """The verdict of a run that ended: whether it is valid, and which gates hold; and what ``judge``, a
+        model, said of the answers."""
         with self._lock:
             self._verdict = (valid, dict(gates))
+            self._judge = dict(judge or {})
 
     def _add_records(self, records: Sequence[Record]) -> None:
         for r in records:
@@ -220,6 +225,12 @@ class Metrics(Collector):
                 "1 if the generator was not the limit.",
                 float(self._verdict[0]) if self._verdict else None,
             ),
+            (
+                "mmload_judge_agreement_ratio",
+                "Share of answers of which judge and scorers say the same.",
+                self._judge.get("agreement_ratio"),
+            ),
+            ("mmload_judge_cost_usd", "What the judge cost.", self._judge.get("cost_usd")),
         ]
         for name, help_, value in single:
             family = GaugeMetricFamily(name, help_)

@@ -70,7 +70,7 @@ def figures(
             "headroom_ratio": _headroom(at_quality["value"], info.profile.expected_peak_rpm),
             "levels": [{**level.as_dict(), **_level_cost(level, levels, calm)} for level in levels],
         },
-        "quality": {**_quality(view), "judge": judge_figures(judged)},
+        "quality": {**_quality(view), "judge": judge_figures(judged, info.header.get("judge_prompt"))},
         "cost": {**cost_figures(view), "judge_usd": usd(judged.cost) if judged else None},
         "stages": _stages(summary),
         "server": server_figures(server, info, latency, counts),

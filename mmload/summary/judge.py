@@ -109,14 +109,15 @@ def _cost(judge: Judge, judgement: Judgement) -> Money:
     return (judgement.tokens_in * rate_in + judgement.tokens_out * rate_out + _MTOK // 2) // _MTOK
 
 
-def judge_figures(found: Judged | None) -> dict[str, Any] | None:
-    """None if no judge was asked for."""
+def judge_figures(found: Judged | None, prompt: str | None = None) -> dict[str, Any] | None:
+    """None if no judge was asked for. ``prompt`` names what it was asked with, by version and digest."""
     if found is None:
         return None
     n = found.compared
     agreement = wilson(found.both + found.neither, n) if n else None
     return {
         "model": found.model,
+        "prompt": prompt,
         "n": found.n,
         "failed": found.failed,
         "compared": n,

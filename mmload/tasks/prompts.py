@@ -9,8 +9,12 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from mmload.model import InputError
+
+JUDGE: Final = ("judge", 1)
+"""Name and version of the prompt of a model as a judge."""
 
 
 def folder() -> Path:
@@ -44,3 +48,9 @@ def fill(template: str, **slots: str) -> str:
 def digest(*names: str) -> str:
     """Of the prompt files that a task uses; part of the task's version."""
     return hashlib.blake2b("\0".join(prompt(n) for n in names).encode(), digest_size=4).hexdigest()
+
+
+def name_of(name: str, version: int) -> str:
+    """Name, version and digest of a prompt, for what is written of a run."""
+    found = hashlib.blake2b(prompt(name, version).encode(), digest_size=4).hexdigest()
+    return f"{name}.v{version}-{found}"

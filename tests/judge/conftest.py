@@ -48,6 +48,8 @@ class Stub:
     cases: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
+    retry_after: str | None = None
+    """Of refusals."""
     busy: int = 0
     busiest: int = 0
 
@@ -69,9 +71,10 @@ class Stub:
             self.busy -= 1
         if isinstance(said, int):
             # A server that quotes the credential in its error: it must not come to be kept.
-            return web.json_response(
-                {"error": self.keys[-1]}, status=said, headers={"Location": "/elsewhere"}
-            )
+            headers = {"Location": "/elsewhere"}
+            if self.retry_after is not None:
+                headers["Retry-After"] = self.retry_after
+            return web.json_response({"error": self.keys[-1]}, status=said, headers=headers)
         text = said if isinstance(said, str) else json.dumps(said)
         reply: dict[str, Any] = {"choices": [{"message": {"role": "assistant", "content": text}}]}
         return web.json_response(reply | ({"usage": self.usage} if self.usage else {}))

@@ -16,6 +16,7 @@ from mmload.model import InputError, Judgement, Score
 from mmload.profile import Judge, frozen_toml, load
 from mmload.report import facts
 from mmload.report.measured import Measured
+from mmload.report.prometheus import Metrics, RunLabels
 from mmload.summary import Ending, RunReader, figures
 from mmload.summary.judge import judge_figures, judged, tally
 
@@ -105,9 +106,26 @@ def test_the_folder_of_a_run_holds_the_figures_and_rescoring_leaves_the_judge_al
     grade.rescore(case.dir)
     again = finish(case.dir).figures
     assert again["quality"]["judge"] == found and again["cost"] == first["cost"]
-    page = (case.dir / "report.html").read_text()
+    page, short = ((case.dir / name).read_text() for name in ("report.html", "report.md"))
     assert "Judge agrees with the scorers" in page
+    assert "Judge agrees with the scorers" in short and "Cost of the judge, not of the pipeline" in short
     assert "&lt;i&gt;judge&lt;/i&gt;" in page and "<i>judge</i>" not in page
+
+
+def test_the_metrics_of_a_run_that_ended_show_the_judge_and_nothing_where_there_was_none() -> None:
+    def shown(found: dict[str, Any] | None) -> dict[str, float]:
+        metrics = Metrics(RunLabels("r", "p", "t", "m", "0", 0.0), [], {}, ())
+        metrics.settle(True, {}, found)
+        samples = [sample for family in metrics.collect() for sample in family.samples]
+        return {s.name: s.value for s in samples if s.name.startswith("mmload_judge")}
+
+    found = judge_figures(tally(JUDGE, *table(20, 5, 10, 15)))
+    assert found is not None
+    assert shown(found) == {
+        "mmload_judge_agreement_ratio": 0.7,
+        "mmload_judge_cost_usd": pytest.approx(50 * 0.0026),
+    }
+    assert shown(None) == {}
 
 
 def test_a_repaired_answer_passes_here_only_if_it_passes_in_the_score(tmp_path: Path) -> None:

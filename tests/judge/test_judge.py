@@ -17,6 +17,7 @@ from judge.conftest import Case, Stub, honest
 from mmload import grade, journal
 from mmload.judge import follow
 from mmload.judge.asking import MAX_ANSWER, chosen, read, request
+from mmload.judge.endpoint import retry_after_s
 from mmload.judge.pace import Pace
 from mmload.model import InputError, Judgement
 from mmload.profile import Judge
@@ -242,6 +243,28 @@ def test_the_rate_holds_on_the_wire_retries_included(case: Case, stub: Stub) -> 
     judge(case, after_end_s=3)
     # Requests are stamped on arrival: a slow machine may hold some back by a second or two.
     assert 2 <= len(stub.at) <= 1 + 5 * (stub.at[-1] - stub.at[0] + 2)
+
+
+def test_a_judge_that_asks_for_a_pause_gets_it(case: Case, stub: Stub) -> None:
+    stub.rule = lambda asked, times: 429 if len(stub.at) == 1 else honest(asked, times)
+    stub.retry_after = "1"
+    case.ask_for(url=stub.url, **(FAST | {"max_in_flight": 1}))
+    assert all(j.error == "" for j in judge(case).values())
+    assert stub.at[1] - stub.at[0] >= 0.99
+
+
+def test_a_pause_holds_every_turn_back_and_is_bounded() -> None:
+    now = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    pace = Pace(6000, lambda: now[0], sleep)
+    pace.hold(30)
+    asyncio.run(pace.turn())
+    assert now[0] == 30
+    asked = ("3", "0", "86400", "", "soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT", "\u0663", "9" * 400)
+    assert [retry_after_s(h) for h in asked] == [3, 0, 60, 0, 0, 0, 0, 0, 0, 60]
 
 
 def test_the_choice_is_a_hash_with_the_probability_that_was_asked_for() -> None:

@@ -207,7 +207,7 @@ def fill(metrics, step, bad):
     )
     if bad:
         metrics.take(journal.EVENT, {"name": "worker_lost", "worker": 1})
-    metrics.settle(not bad, {"quality_min": not bad})
+    metrics.settle(not bad, {"quality_min": not bad}, {"agreement_ratio": 0.95, "cost_usd": 0.02})
 
 
 class Server:
