@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ from mmload.report.measured import Measured
 from mmload.report.table import Chart
 
 WIDE, PHONE = 1000.0, 400.0
+_MOST_SPANS = 60
 _HERE = Path(__file__).parent / "templates"
 
 
@@ -80,6 +82,7 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         "run.html.j2",
         title=f"{run.get('profile') or measured.profile.name}: {verdicts.WORDS[verdicts.word(measured)]}",
         run=run,
+        spans=_spans(measured),
         verdict=verdicts.word(measured),
         verdict_word=verdicts.WORDS[verdicts.word(measured)],
         sentence=verdicts.sentence(measured),
@@ -103,6 +106,16 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         method=definitions(measured),
         facts=facts.run(measured),
     )
+
+
+def _spans(measured: Measured) -> str:
+    """Phases and bursts as JSON ``[[name, from s, to s]...]``: to narrow the plots over time to."""
+    bursts = measured.bursts()
+    named = [
+        *[(span.name, span) for span in measured.phases()],
+        *[(f"burst {n}" if len(bursts) > 1 else "the burst", span) for n, span in enumerate(bursts, 1)],
+    ]
+    return json.dumps([[name, span.start_s, span.end_s] for name, span in named[:_MOST_SPANS]])
 
 
 def _gate_plot(gate: verdicts.GateLine) -> Markup:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mmload.report.axes import Scale
-from mmload.report.scene import Area, Boxes, Line, Marker, Scene, Text, text_width
+from mmload.report.axes import Scale, Seconds
+from mmload.report.scene import Area, Boxes, Line, Marker, Scene, Text, TimeFrame, text_width
 
 NARROW = 560
 """Below this width a scene is for a phone: fewer ticks, larger letters."""
@@ -99,7 +99,7 @@ class Plot:
                 Text(self.left - 8, at + self.font * 0.36, y_label(value), anchor="end", size=self.font)
             )
         base = self.bottom + self.font + 6
-        free_from = 0.0
+        free_from, first_tick = 0.0, len(self.scene.marks)
         for value in self.x.ticks(5 if self.narrow else 10):
             at, label = self.px(value), x_label(value)
             half = text_width(label, self.font) / 2
@@ -108,9 +108,14 @@ class Plot:
             if centre - half >= free_from:
                 self.scene.add(Text(centre, base, label, anchor="middle", size=self.font))
                 free_from = centre + half + 14
+        ticks = (first_tick, len(self.scene.marks))
         self.scene.add(Line([(self.left, self.bottom), (self.right, self.bottom)], "axis", 1))
         if x_title:
             self.scene.add(Text(self.right, base + self.font + 6, x_title, anchor="end", size=self.font))
+        if isinstance(self.x, Seconds):
+            self.scene.time = TimeFrame(
+                self.left, self.right, self.x.low, self.x.high, ticks, first=len(self.scene.marks)
+            )
 
     def line(self, points: Sequence[tuple[float, float | None]], key: Key) -> None:
         """A line through (x, y); ``None`` for y is a gap. Markers stand at a few of its points."""
@@ -142,6 +147,8 @@ class Plot:
         at = self.py(value)
         if not self.top - 1 <= at <= self.bottom + 1:
             return
+        if self.scene.time is not None:
+            self.scene.time.still |= {len(self.scene.marks), len(self.scene.marks) + 1}
         self.scene.add(Line([(self.left, at), (self.right, at)], role, 1.5, "7 4"))
         below = at - self.top < self.font + 6
         self.scene.add(

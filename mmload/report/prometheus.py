@@ -93,9 +93,7 @@ class Metrics(Collector):
         with self._lock:
             self._live = live
 
-    def settle(
-        self, valid: bool, gates: Mapping[str, bool], judge: Mapping[str, Any] | None = None
-    ) -> None:
+    def settle(self, valid: bool, gates: Mapping[str, bool], judge: Mapping[str, Any] | None = None) -> None:
         """The verdict of a run that ended: whether it is valid, and which gates hold; and what ``judge``, a
         model, said of the answers."""
         with self._lock:

@@ -99,12 +99,27 @@ Mark = Line | Area | Boxes | Marker | Text
 
 
 @dataclass(slots=True)
+class TimeFrame:
+    """Which part of a plot over time can be stretched: marks from ``first`` on, but those in ``still``."""
+
+    left: float
+    right: float
+    start_s: float
+    end_s: float
+    ticks: tuple[int, int]
+    """Marks of the time axis: from, to (not included)."""
+    first: int
+    still: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Scene:
     width: float
     height: float
     marks: list[Mark] = field(default_factory=list)
     hover: list[tuple[float, float, float, float, str]] = field(default_factory=list)
     """Zones (x, y, width, height) and what is said when a pointer rests there."""
+    time: TimeFrame | None = None
 
     def add(self, *marks: Mark) -> None:
         self.marks.extend(marks)

@@ -6,12 +6,30 @@ from collections.abc import Iterable
 from html import escape
 
 from mmload.report.escape import visible
-from mmload.report.scene import DARK, LIGHT, Area, Boxes, Line, Mark, Marker, Point, Scene, Text, polygon
+from mmload.report.scene import (
+    DARK,
+    LIGHT,
+    Area,
+    Boxes,
+    Line,
+    Mark,
+    Marker,
+    Point,
+    Scene,
+    Text,
+    TimeFrame,
+    polygon,
+)
 
 
 def inline(scene: Scene, *, uid: str, title: str, desc: str, css: str = "") -> str:
-    """An ``<svg role="img">`` with title and description; colours are the page's variables."""
-    return _document(scene, uid, title, desc, f'class="plot {css}"', style="")
+    """An ``<svg role="img">`` with title and description; colours are the page's variables.
+
+    A plot over time has its time axis in ``g.ticks`` and what lies on it in a nested ``svg.moving``, which
+    a script can stretch; without one it looks the same.
+    """
+    body = _body(scene) if scene.time is None else _stretchable(scene, scene.time)
+    return _document(scene, uid, title, desc, f'class="plot {css}"', body)
 
 
 def standalone(scene: Scene, *, title: str, desc: str) -> str:
@@ -24,21 +42,42 @@ def standalone(scene: Scene, *, title: str, desc: str) -> str:
         f'<rect width="100%" height="100%" fill="var(--paper)"/>'
     )
     size = f'width="{scene.width:g}" height="{scene.height:g}"'
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + _document(scene, "plot", title, desc, size, style)
-
-
-def _document(scene: Scene, uid: str, title: str, desc: str, attributes: str, style: str) -> str:
-    body = "".join(_mark(mark) for mark in scene.marks)
-    zones = "".join(
-        f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}"><title>{_t(text)}</title></rect>'
-        for x, y, w, h, text in scene.hover
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + _document(
+        scene, "plot", title, desc, size, style + _body(scene)
     )
-    hover = f'<g class="zones" fill="transparent">{zones}</g>' if zones else ""
+
+
+def _document(scene: Scene, uid: str, title: str, desc: str, attributes: str, body: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_n(scene.width)} {_n(scene.height)}" '
         f'{attributes} role="img" aria-labelledby="{uid}-t {uid}-d">'
         f'<title id="{uid}-t">{_t(title)}</title><desc id="{uid}-d">{_t(desc)}</desc>'
-        f"{style}{body}{hover}</svg>"
+        f"{body}</svg>"
+    )
+
+
+def _body(scene: Scene, marks: bool = True) -> str:
+    body = "".join(_mark(mark) for mark in scene.marks) if marks else ""
+    zones = "".join(
+        f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}"><title>{_t(text)}</title></rect>'
+        for x, y, w, h, text in scene.hover
+    )
+    return body + (f'<g class="zones" fill="transparent">{zones}</g>' if zones else "")
+
+
+def _stretchable(scene: Scene, time: TimeFrame) -> str:
+    first, last = time.ticks
+    drawn = [_mark(mark) for mark in scene.marks]
+    moving = "".join(m for i, m in enumerate(drawn[time.first :], time.first) if i not in time.still)
+    wide, high = _n(time.right - time.left), _n(scene.height)
+    return (
+        "".join(drawn[:first])
+        + f'<g class="ticks">{"".join(drawn[first:last])}</g>'
+        + "".join(drawn[last : time.first])
+        + f'<svg class="moving" x="{_n(time.left)}" y="0" width="{wide}" height="{high}" '
+        f'viewBox="{_n(time.left)} 0 {wide} {high}" preserveAspectRatio="none" overflow="visible" '
+        f'data-from="{time.start_s:g}" data-to="{time.end_s:g}">{moving}{_body(scene, marks=False)}</svg>'
+        + "".join(drawn[i] for i in sorted(time.still))
     )
 
 

@@ -37,6 +37,7 @@ try {
       await zone.hover();
       found.tip = await page.locator(".tip:visible").first().textContent();
     }
+    if (options.zoom) found.zoomed = await zoom(page);
     if (options.act) found.acts = await page.evaluate(act);
     found.background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     if (options.axe !== false) {
@@ -57,6 +58,33 @@ try {
   await browser.close();
 }
 process.stdout.write(JSON.stringify(found));
+
+/* Drags across the middle fifth of a plot over time, then takes a phase by its control, then the whole run. */
+async function zoom(page) {
+  await page.evaluate(() => document.querySelectorAll("details").forEach((part) => { part.open = false; }));
+  const drawing = page.locator("#latency-time .drawing");
+  await drawing.scrollIntoViewIfNeeded();
+  const box = await drawing.boundingBox(), y = box.y + box.height / 2;
+  const state = () => page.evaluate(() => {
+    const seen = [...document.querySelectorAll("svg.moving")].filter((one) => one.parentNode.getClientRects().length);
+    const label = (one) => [...one.parentNode.querySelectorAll(".ticks text, .ticks-zoomed text")]
+      .filter((text) => text.getClientRects().length).map((text) => text.textContent);
+    const shares = seen.map((one) => one.viewBox.baseVal.width / Number(one.getAttribute("width")));
+    return { plots: seen.length, shares: [Math.min(...shares), Math.max(...shares)],
+      ticks: seen.map(label)[0], chosen: document.querySelector("#latency-time select").selectedOptions[0].textContent };
+  });
+  const before = await state();
+  await page.mouse.move(box.x + box.width * 0.4, y);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, y, { steps: 3 });
+  await page.mouse.move(box.x + box.width * 0.6, y, { steps: 3 });
+  await page.mouse.up();
+  const dragged = await state();
+  await page.locator("#latency-time select").selectOption({ index: 2 });
+  const phase = await state();
+  await page.locator("#load select").selectOption({ index: 0 });
+  return { before, dragged, phase, after: await state() };
+}
 
 function look() {
   const seen = (node) => node.getClientRects().length > 0;

@@ -40,6 +40,19 @@ def test_the_script_filters_sorts_and_magnifies(browser, run_dir):
     assert acts["wider"] > 2 and acts["page"] <= 0 and acts["after"] == 1
 
 
+def test_a_drag_or_a_chosen_phase_narrows_every_plot_over_time(browser, run_dir):
+    found = browser(run_dir / "report.html", zoom=True, axe=False)
+    assert found["console"] == found["errors"] == []
+    zoomed = found["zoomed"]
+    assert zoomed["before"]["plots"] >= 6 and zoomed["before"]["shares"] == pytest.approx([1, 1])
+    low, high = zoomed["dragged"]["shares"]
+    assert low > 0.15 and high - low < 1e-3 and high < 0.25
+    assert zoomed["dragged"]["ticks"] != zoomed["before"]["ticks"] and " to " in zoomed["dragged"]["chosen"]
+    assert zoomed["phase"]["shares"] == pytest.approx([40 / 180] * 2, abs=1e-3)
+    assert zoomed["phase"]["chosen"] == "base-1" and zoomed["phase"]["ticks"][0] == "0:20"
+    assert zoomed["after"] == zoomed["before"]
+
+
 def test_on_paper_every_plot_and_table_is_there_and_nothing_is_lost_at_the_side(browser, run_dir, measured):
     found = browser(run_dir / "report.html", axe=False, print=True, dark=True, width=794, height=1123)
     assert set(found["plots"]) >= {make(measured).key for make in EVERY}

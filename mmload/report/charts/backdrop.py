@@ -10,7 +10,8 @@ from mmload.report.plot import Key, Plot
 from mmload.report.scene import Line, Text, text_width
 from mmload.report.wording import clock
 
-MOST_POINTS = 120
+MOST_POINTS = 240
+"""More than a screen needs at once, so that narrowing a plot shows more than it did."""
 STRIP = 20.0
 """Height above a plot over time in which the names of phases stand."""
 MOST_ROWS = 40
@@ -20,7 +21,8 @@ BURST = Key("burst", "orange", fill=0.16, width=0)
 
 def time_axis(measured: Measured) -> Seconds:
     times = measured.second("t_s")
-    ends = [span.end_s for span in measured.phases()] + [float(t) for t in times[-1:]]
+    step = float(measured.series.get("bin_s") or 1)
+    ends = [span.end_s for span in measured.phases()] + [float(t) + step for t in times[-1:]]
     return Seconds(0.0, max([*ends, 1.0]))
 
 

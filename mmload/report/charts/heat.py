@@ -6,7 +6,14 @@ import math
 from typing import Any
 
 from mmload.report.axes import decades
-from mmload.report.charts.backdrop import MOST_POINTS, STRIP, draw_phases, time_axis, x_label
+from mmload.report.charts.backdrop import (
+    MOST_POINTS,
+    STRIP,
+    burst_keys,
+    draw_phases,
+    time_axis,
+    x_label,
+)
 from mmload.report.measured import Measured
 from mmload.report.plot import NARROW, Key, Plot
 from mmload.report.scene import Boxes, Scene
@@ -43,17 +50,35 @@ def over_time(measured: Measured) -> Chart:
             strip=STRIP,
             y_label=ms_tick,
             y_ticks=8,
-            keys=keys,
+            keys=[*keys, *burst_keys(measured)],
             y_title="end to end; requests by how long they took",
         )
         draw_phases(plot, measured)
         plot.scene.add(*_cells(plot, times, step, edges, counts))
         plot.limit(measured.slo_ms, f"objective {ms(measured.slo_ms)}")
+        plot.zones(
+            [
+                (t, t + step, _say(t, step, edges, row))
+                for t, row in zip(times, counts, strict=True)
+                if any(row)
+            ]
+        )
         return plot.scene
 
     desc = f"Requests counted by time and latency, from {ms(low)} to {ms(high)}."
     note = f"Each cell covers {step:g} s. Stronger colour is more requests."
     return Chart("latency-heat", title, desc, _heat_table(times, edges, counts), draw, note=note)
+
+
+def _say(start: float, step: float, edges: list[float], row: list[int]) -> str:
+    """One column in words: how many, from where to where, and the cell that holds most."""
+    used = [i for i, n in enumerate(row) if n]
+    most = max(used, key=lambda i: row[i])
+    return (
+        f"{clock(start)} to {clock(start + step)}\n{sum(row):,} requests\n"
+        f"{ms(edges[used[0]])} to {ms(edges[used[-1] + 1])}\n"
+        f"most ({row[most]:,}): {ms(edges[most])} to {ms(edges[most + 1])}"
+    )
 
 
 def _coarser(times: list[float], counts: list[list[int]], most: int) -> tuple[list[float], list[list[int]]]:

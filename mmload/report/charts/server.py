@@ -148,7 +148,7 @@ def compared(measured: Measured) -> Table:
     )
     return Table(
         "Client and server",
-        ["Figure", "", "Measured here", "Server says", "Reading"],
+        ["Figure", "Agreement", "Measured here", "Server says", "Reading"],
         rows,
         notes,
         text_columns=5,

@@ -21,6 +21,7 @@
       title.remove();
     }
     drawing.addEventListener("pointermove", (event) => {
+      if (drawing.dataset.brushed) return;
       const zone = event.target.closest(".zones rect");
       tip.hidden = !zone;
       if (!zone) return;
@@ -99,4 +100,123 @@
     });
     chart.querySelector(".scroll").before(tools);
   }
+
+  /* Plots over time share one window: drag across one of them, or choose a phase. */
+  const main = document.getElementById("main");
+  const spans = JSON.parse((main && main.dataset.spans) || "[]");
+  const moving = [...document.querySelectorAll("svg.moving")];
+  const number = (node, name) => Number(node.getAttribute(name));
+  const clock = (value) => {
+    const whole = Math.floor(value + 1e-6), rest = Math.round((value - whole) * 10);
+    const pad = (n) => String(n).padStart(2, "0"), minutes = Math.floor(whole / 60) % 60, hours = Math.floor(whole / 3600);
+    return `${hours ? `${hours}:${pad(minutes)}` : minutes}:${pad(whole % 60)}${rest ? `.${rest}` : ""}`;
+  };
+  const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400];
+
+  /* Letters and markers keep their shape: each is narrowed about its own middle by what the plot is widened. */
+  const middle = (node) => {
+    if (node.tagName === "text") return number(node, "x");
+    if (node.tagName === "circle") return number(node, "cx");
+    const xs = [...node.getAttribute("d").matchAll(/[ML](-?[\d.]+)/g)].map((found) => Number(found[1]));
+    return xs.reduce((sum, x) => sum + x, 0) / xs.length;
+  };
+  const stretch = (frame, from, to) => {
+    const first = Number(frame.dataset.from), last = Number(frame.dataset.to);
+    const left = number(frame, "x"), wide = number(frame, "width"), scale = (last - first) / (to - from);
+    const whole = scale < 1.0001;
+    frame.setAttribute("viewBox", `${left + (wide * (from - first)) / (last - first)} 0 ${wide / scale} ${number(frame, "height")}`);
+    frame.setAttribute("overflow", whole ? "visible" : "hidden");
+    for (const node of frame.querySelectorAll(":scope > text, :scope > circle, :scope > path[stroke='var(--paper)']")) {
+      const x = middle(node);
+      if (whole) node.removeAttribute("transform");
+      else node.setAttribute("transform", `translate(${x} 0) scale(${1 / scale} 1) translate(${-x} 0)`);
+    }
+    const plot = frame.parentNode, ticks = plot.querySelector(".ticks"), letters = ticks.querySelector("text");
+    plot.querySelector(".ticks-zoomed")?.remove();
+    ticks.style.display = whole ? "" : "none";
+    if (whole || !letters) return;
+    const made = ticks.cloneNode(false), tick = ticks.querySelector("path");
+    made.setAttribute("class", "ticks-zoomed");
+    made.removeAttribute("style");
+    const step = steps.find((s) => s >= (to - from) / (plot.classList.contains("phone") ? 4 : 9)) || 86400;
+    for (let at = Math.ceil(from / step - 1e-6) * step; at <= to + 1e-6; at += step) {
+      const x = left + (wide * (at - from)) / (to - from), label = letters.cloneNode(false), line = tick.cloneNode(false);
+      label.setAttribute("x", String(Math.min(x, left + wide - 6)));
+      label.textContent = clock(at);
+      line.setAttribute("d", tick.getAttribute("d").replace(/[ML]-?[\d.]+/g, (part) => part[0] + x.toFixed(1)));
+      made.append(line, label);
+    }
+    ticks.after(made);
+  };
+  const choices = [];
+  const show = (from, to, name) => {
+    for (const frame of moving) stretch(frame, from, to);
+    for (const choice of choices) {
+      choice.querySelector(".own")?.remove();
+      if (name === undefined) {
+        const own = make("option", `${clock(from)} to ${clock(to)}`, choice);
+        own.className = "own";
+        own.selected = true;
+      } else choice.selectedIndex = name;
+    }
+  };
+  const end = Math.max(0, ...moving.map((frame) => Number(frame.dataset.to)));
+  const reset = () => { if (moving.length) show(0, end, 0); };
+  for (const drawing of document.querySelectorAll(".drawing")) {
+    if (!drawing.querySelector("svg.moving")) continue;
+    const tools = drawing.nextElementSibling;
+    if (!tools || !tools.classList.contains("magnify")) continue;
+    const label = make("label", "Show "), choice = make("select", "", label);
+    for (const name of ["the whole run", ...spans.map((span) => span[0])]) make("option", name, choice);
+    choice.setAttribute("aria-label", `Part of the run: ${drawing.querySelector("svg > title").textContent}`);
+    choice.addEventListener("change", () => {
+      const span = spans[choice.selectedIndex - 1];
+      if (span) show(span[1], span[2], choice.selectedIndex); else reset();
+    });
+    choices.push(choice);
+    const hint = make("span", "drag across to zoom");
+    hint.className = "hint";
+    tools.prepend(hint, label);
+    const brush = make("div", "", drawing);
+    brush.className = "brush";
+    brush.hidden = true;
+    const place = (event) => {
+      const frame = [...drawing.querySelectorAll("svg.moving")].find((one) => one.parentNode.getClientRects().length);
+      const plot = frame.parentNode, box = plot.getBoundingClientRect(), unit = box.width / plot.viewBox.baseVal.width;
+      const left = box.left + number(frame, "x") * unit, wide = number(frame, "width") * unit;
+      const x = Math.min(Math.max(event.clientX, left), left + wide), view = frame.viewBox.baseVal;
+      const share = (view.x - number(frame, "x") + (view.width * (x - left)) / wide) / number(frame, "width");
+      const first = Number(frame.dataset.from);
+      return { x: x - drawing.getBoundingClientRect().left + drawing.scrollLeft, t: first + share * (Number(frame.dataset.to) - first) };
+    };
+    let start = null;
+    drawing.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "mouse" || event.button !== 0) return;
+      start = place(event);
+      event.preventDefault();
+    });
+    drawing.addEventListener("pointermove", (event) => {
+      if (!start) return;
+      const now = place(event);
+      if (!drawing.dataset.brushed && Math.abs(now.x - start.x) < 6) return;
+      if (!drawing.dataset.brushed) drawing.setPointerCapture(event.pointerId);
+      drawing.dataset.brushed = "yes";
+      drawing.querySelector(".tip").hidden = true;
+      brush.hidden = false;
+      brush.style.left = `${Math.min(now.x, start.x)}px`;
+      brush.style.width = `${Math.abs(now.x - start.x)}px`;
+    });
+    drawing.addEventListener("pointerup", (event) => {
+      if (start && drawing.dataset.brushed) {
+        const now = place(event), from = Math.min(now.t, start.t), to = Math.max(now.t, start.t);
+        if (to - from >= Math.max(0.5, end / 500)) show(from, to);
+      }
+      start = null;
+      brush.hidden = true;
+      delete drawing.dataset.brushed;
+    });
+    drawing.addEventListener("pointercancel", () => { start = null; brush.hidden = true; delete drawing.dataset.brushed; });
+    drawing.addEventListener("dblclick", reset);
+  }
+  addEventListener("beforeprint", reset);
 })();
