@@ -11,21 +11,28 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator
-from typing import Any, Generic
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final, Generic
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from mmload.serve import chat
-from mmload.serve.chat import ApiError, Ask
+from mmload.serve.chat import ApiError
+from mmload.serve.messages import Messages
 from mmload.serve.meters import Meters
-from mmload.serve.replies import DONE, Writer
+from mmload.serve.replies import Chat
+from mmload.serve.responses import Responses
 from mmload.serve.ticket import Engine, T, Ticket
+from mmload.serve.tongues import Speaker, Tongue
 
 _JSON = "application/json"
+_TONGUES: Final[Mapping[str, Tongue]] = {
+    "/v1/chat/completions": Chat(),
+    "/v1/responses": Responses(),
+    "/v1/messages": Messages(),
+}
 _log = logging.getLogger("mmload.serve")
 
 
@@ -41,7 +48,8 @@ def make_app(engine: Engine[T], meters: Meters, max_body_bytes: int) -> web.Appl
 
     app.cleanup_ctx.append(lifetime)
     app.on_shutdown.append(service.drain)
-    app.router.add_post("/v1/chat/completions", service.chat)
+    for path, tongue in _TONGUES.items():
+        app.router.add_post(path, service.answering(tongue))
     app.router.add_get("/v1/models", service.models)
     app.router.add_get("/v1/models/{model}", service.model)
     app.router.add_get("/health", service.health)
@@ -55,15 +63,15 @@ def _errors(meters: Meters) -> Middleware:
         try:
             response = await handler(request)
         except ApiError as error:
-            response = _refusal(error)
+            response = _refusal(error, _tongue(request))
         except web.HTTPException as error:
-            response = _refusal(_as_api_error(error))
+            response = _refusal(_as_api_error(error), _tongue(request))
         except ConnectionError:
             meters.outcomes.labels("499").inc()
             raise
         except Exception:
             _log.exception("a request broke the practice target")
-            response = _refusal(ApiError(500, "internal error", kind="server_error"))
+            response = _refusal(ApiError(500, "internal error", kind="server_error"), _tongue(request))
         if request.method == "POST":
             meters.outcomes.labels(str(response.status)).inc()
         return response
@@ -79,9 +87,13 @@ def _as_api_error(error: web.HTTPException) -> ApiError:
     )
 
 
-def _refusal(error: ApiError) -> web.Response:
+def _tongue(request: web.Request) -> Tongue:
+    return _TONGUES.get(request.path, _TONGUES["/v1/chat/completions"])
+
+
+def _refusal(error: ApiError, tongue: Tongue) -> web.Response:
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s is not None else None
-    return web.Response(status=error.status, body=error.body(), content_type=_JSON, headers=headers)
+    return web.Response(status=error.status, body=tongue.refusal(error), content_type=_JSON, headers=headers)
 
 
 class _Service(Generic[T]):
@@ -113,25 +125,33 @@ class _Service(Generic[T]):
             raise ApiError(404, f"the model {name!r} does not exist", param="model", code="model_not_found")
         return web.Response(body=msgspec.json.encode(self._models[name]), content_type=_JSON)
 
-    async def chat(self, request: web.Request) -> web.StreamResponse:
+    def answering(self, tongue: Tongue) -> Handler:
+        """A handler of requests in one protocol."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await self._answer(request, tongue)
+
+        return handle
+
+    async def _answer(self, request: web.Request, tongue: Tongue) -> web.StreamResponse:
         names = None if self._engine.any_model else tuple(self._models)
-        ask = chat.parse(await request.read(), names)
+        ask = tongue.parse(await request.read(), names)
         ticket = await self._engine.take(ask)
         try:
             await self._engine.reach_model(ticket)
-            writer = Writer(f"chatcmpl-{next(self._numbers)}", int(time.time()), ticket.model, ask.tool)
+            speaker = tongue.speaker(next(self._numbers), int(time.time()), ticket.model, ask)
             if ask.stream:
-                return await self._stream(request, ask, ticket, writer)
-            return await self._whole(request, ticket, writer)
+                return await self._stream(request, ticket, speaker)
+            return await self._whole(request, ticket, speaker)
         finally:
             self._engine.release(ticket)
 
-    async def _whole(self, request: web.Request, ticket: T, writer: Writer) -> web.StreamResponse:
+    async def _whole(self, request: web.Request, ticket: T, speaker: Speaker) -> web.StreamResponse:
         await self._engine.finish(ticket)
         self._engine.settle(ticket)
         if ticket.stall_s:
             await asyncio.sleep(ticket.stall_s)
-        body = writer.whole("".join(ticket.pieces), ticket.finish, ticket.usage())
+        body = speaker.whole("".join(ticket.pieces), ticket.finish, ticket.usage())
         if not ticket.dropped:
             return web.Response(body=body, content_type=_JSON, headers=_headers(ticket))
         response = web.StreamResponse(headers=_headers(ticket) | {"Content-Length": str(len(body))})
@@ -141,49 +161,46 @@ class _Service(Generic[T]):
         _reset(request)
         return response
 
-    async def _stream(self, request: web.Request, ask: Ask, ticket: T, writer: Writer) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, ticket: T, speaker: Speaker) -> web.StreamResponse:
         headers = _headers(ticket) | {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         try:
-            alive = await self._tell(request, response, ticket, writer)
+            alive = await self._tell(request, response, ticket, speaker)
         except ApiError as error:
-            await response.write(b"data: " + error.body() + b"\n\n" + DONE)
+            await response.write(speaker.broken(error))
             await response.write_eof()
             return response
         if alive:
             self._engine.settle(ticket)
-            tail = writer.finish(ticket.finish)
-            if ask.include_usage:
-                tail += writer.usage(ticket.usage())
-            await response.write(tail + DONE)
+            await response.write(speaker.closing("".join(ticket.pieces), ticket.finish, ticket.usage()))
             await response.write_eof()
         return response
 
     async def _tell(
-        self, request: web.Request, response: web.StreamResponse, ticket: T, writer: Writer
+        self, request: web.Request, response: web.StreamResponse, ticket: T, speaker: Speaker
     ) -> bool:
         """Write the pieces as they come, with the faults planted half way; False after a reset."""
         sent, half = 0, len(ticket.pieces) // 2
         async for ready in self._engine.follow(ticket):
             if sent <= half < ready and (ticket.stall_s or ticket.dropped):
-                await response.write(_said(writer, ticket, sent, half))
+                await response.write(_said(speaker, ticket, sent, half))
                 sent = half
                 await asyncio.sleep(ticket.stall_s)
                 if ticket.dropped:
                     _reset(request)
                     return False
-            await response.write(_said(writer, ticket, sent, ready))
+            await response.write(_said(speaker, ticket, sent, ready))
             sent = ready
         return True
 
 
-def _said(writer: Writer, ticket: Ticket, start: int, end: int) -> bytes:
-    """Events for the pieces from ``start`` to ``end``; the first of a stream opens with its role."""
+def _said(speaker: Speaker, ticket: Ticket, start: int, end: int) -> bytes:
+    """Events for the pieces from ``start`` to ``end``; before the first of a stream those that open it."""
     if end == start:
         return b""
-    opening = writer.role() if start == 0 else b""
-    return opening + writer.delta("".join(ticket.pieces[start:end]))
+    opening = speaker.opening(ticket.usage()) if start == 0 else b""
+    return opening + speaker.delta("".join(ticket.pieces[start:end]))
 
 
 def _reset(request: web.Request) -> None:

@@ -60,23 +60,14 @@ class Ask:
 
 def parse(body: bytes, models: Sequence[str] | None) -> Ask:
     """Raises ApiError 400 for a bad request, 404 for a model not in ``models`` (None: any will do)."""
-    try:
-        data = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ApiError(400, f"the body is not JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise ApiError(400, "the body must be a JSON object")
-    model = _typed(data, "model", str, None)
-    if model is None:
-        raise ApiError(400, "you must provide a model parameter", param="model")
-    if models is not None and model not in models:
-        raise ApiError(404, f"the model {model!r} does not exist", param="model", code="model_not_found")
+    data = read_object(body)
+    model = known_model(data, models)
     text, images = _messages(data.get("messages"))
-    stream = bool(_typed(data, "stream", bool, False))
-    options = _typed(data, "stream_options", dict, {})
+    stream = bool(typed(data, "stream", bool, False))
+    options = typed(data, "stream_options", dict, {})
     if options and not stream:
         raise ApiError(400, "stream_options needs stream: true", param="stream_options")
-    if _typed(data, "n", int, 1) != 1:
+    if typed(data, "n", int, 1) != 1:
         raise ApiError(400, "only n = 1 is served", param="n")
     return Ask(
         model=model,
@@ -90,7 +81,29 @@ def parse(body: bytes, models: Sequence[str] | None) -> Ask:
     )
 
 
-def _typed(data: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
+def read_object(body: bytes) -> dict[str, Any]:
+    """Raises ApiError 400 for what is no JSON object."""
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApiError(400, f"the body is not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise ApiError(400, "the body must be a JSON object")
+    return data
+
+
+def known_model(data: Mapping[str, Any], models: Sequence[str] | None) -> str:
+    """Raises ApiError 400 without a model, 404 for one that is not served."""
+    model = typed(data, "model", str, None)
+    if model is None:
+        raise ApiError(400, "you must provide a model parameter", param="model")
+    if models is not None and model not in models:
+        raise ApiError(404, f"the model {model!r} does not exist", param="model", code="model_not_found")
+    return str(model)
+
+
+def typed(data: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
+    """The value of a key, or ``default``. Raises ApiError 400 for another type."""
     value = data.get(key)
     if value is None:
         return default
@@ -100,14 +113,14 @@ def _typed(data: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
 
 
 def _max_tokens(data: Mapping[str, Any]) -> int:
-    value = _typed(data, "max_completion_tokens", int, _typed(data, "max_tokens", int, MAX_TOKENS))
+    value = typed(data, "max_completion_tokens", int, typed(data, "max_tokens", int, MAX_TOKENS))
     if value < 1:
         raise ApiError(400, "max_tokens must be at least 1", param="max_tokens")
     return int(value)
 
 
 def _wants_envelope(data: Mapping[str, Any], text: str) -> bool:
-    wanted = _typed(data, "response_format", dict, {}).get("type", "text")
+    wanted = typed(data, "response_format", dict, {}).get("type", "text")
     if wanted not in ("text", "json_object", "json_schema"):
         raise ApiError(400, f"unknown response_format type {wanted!r}", param="response_format")
     return wanted != "text" or "insufficient_evidence" in text
@@ -115,7 +128,7 @@ def _wants_envelope(data: Mapping[str, Any], text: str) -> bool:
 
 def _tool(data: Mapping[str, Any]) -> str | None:
     names = []
-    for tool in _typed(data, "tools", list, []):
+    for tool in typed(data, "tools", list, []):
         function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise ApiError(400, "tools must be functions with a name", param="tools")
@@ -160,12 +173,13 @@ def _content(content: Any, where: str, texts: list[str], images: list[str]) -> N
         if kind == "text" and isinstance(part.get("text"), str):
             texts.append(part["text"])
         elif kind == "image_url" and isinstance(part.get("image_url"), dict):
-            images.append(_data_url(part["image_url"].get("url"), where))
+            images.append(data_url(part["image_url"].get("url"), where))
         else:
             raise ApiError(400, f"{where}.content has a part that is neither text nor image_url", param=where)
 
 
-def _data_url(url: Any, where: str) -> str:
+def data_url(url: Any, where: str) -> str:
+    """``url`` if it holds a picture in base64. Raises ApiError 400."""
     if not isinstance(url, str) or not url.startswith("data:image/"):
         raise ApiError(
             400, f"{where}: image_url.url must be a data:image/... URL; nothing is fetched", param=where

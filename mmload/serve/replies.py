@@ -5,25 +5,26 @@ Written apart from the client's own adapters on purpose: an error of one must no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from mmload.serve import chat
+from mmload.serve.chat import ApiError, Ask
+from mmload.serve.tongues import Speaker, Usage
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    prompt: int
-    completion: int
-    cached: int = 0
+DONE = b"data: [DONE]\n\n"
 
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "prompt_tokens": self.prompt,
-            "completion_tokens": self.completion,
-            "total_tokens": self.prompt + self.completion,
-            "prompt_tokens_details": {"cached_tokens": self.cached},
-        }
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt,
+        "completion_tokens": usage.completion,
+        "total_tokens": usage.prompt + usage.completion,
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,16 @@ class Writer:
     model: str
     tool: str | None = None
     """Function that is called with the answer, instead of saying it."""
+    include_usage: bool = False
 
     def whole(self, text: str, finish: str, usage: Usage) -> bytes:
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if self.tool:
             message |= {"content": None, "tool_calls": [self._call(text)]}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
-        return self._encode("chat.completion", choices=[choice], usage=usage.as_dict())
+        return self._encode("chat.completion", choices=[choice], usage=_usage(usage))
 
-    def role(self) -> bytes:
+    def opening(self, usage: Usage) -> bytes:
         if self.tool:
             call = {"index": 0} | self._call("")
             return self._event({"role": "assistant", "content": None, "tool_calls": [call]})
@@ -54,11 +56,15 @@ class Writer:
             return self._event({"tool_calls": [{"index": 0, "function": {"arguments": text}}]})
         return self._event({"content": text})
 
-    def finish(self, reason: str) -> bytes:
-        return self._event({}, reason)
+    def closing(self, text: str, finish: str, usage: Usage) -> bytes:
+        tail = self._event({}, finish)
+        if self.include_usage:
+            billed = self._encode("chat.completion.chunk", choices=[], usage=_usage(usage))
+            tail += b"data: " + billed + b"\n\n"
+        return tail + DONE
 
-    def usage(self, usage: Usage) -> bytes:
-        return b"data: " + self._encode("chat.completion.chunk", choices=[], usage=usage.as_dict()) + b"\n\n"
+    def broken(self, error: ApiError) -> bytes:
+        return b"data: " + error.body() + b"\n\n" + DONE
 
     def _call(self, arguments: str) -> dict[str, Any]:
         return {
@@ -76,4 +82,14 @@ class Writer:
         return msgspec.json.encode(head | rest)
 
 
-DONE = b"data: [DONE]\n\n"
+class Chat:
+    """``/v1/chat/completions``."""
+
+    def parse(self, body: bytes, models: Sequence[str] | None) -> Ask:
+        return chat.parse(body, models)
+
+    def speaker(self, number: int, created: int, model: str, ask: Ask) -> Speaker:
+        return Writer(f"chatcmpl-{number}", created, model, ask.tool, ask.include_usage)
+
+    def refusal(self, error: ApiError) -> bytes:
+        return error.body()

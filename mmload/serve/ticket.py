@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from mmload.serve.chat import Ask
 from mmload.serve.ladder import Rung
-from mmload.serve.replies import Usage
+from mmload.serve.tongues import Usage
 
 
 @dataclass(eq=False)

@@ -165,3 +165,56 @@ def test_a_planted_error_and_a_shed_are_the_clients_own_errors() -> None:
 
     using(failing, error_rate=1.0)
     using(shedding, workers=1, queue_limit=1, speed=10.0)
+
+
+def asked(*images: bytes, **more: Any) -> dict[str, Any]:
+    content: list[Any] = [{"type": "input_text", "text": KNOWN.prompt}]
+    content += [{"type": "input_image", "image_url": data_url(i), "detail": "auto"} for i in images]
+    system = "Answer in JSON; say insufficient_evidence if it cannot be told."
+    return {
+        "model": "sim-large",
+        "instructions": system,
+        "input": [{"role": "user", "content": content}],
+    } | more
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_it_reads_a_response_and_its_usage(stream: bool) -> None:
+    async def test(client: openai.AsyncOpenAI) -> None:
+        answer: Any = await client.responses.create(**asked(DATA), stream=stream)
+        if stream:
+            events = [event async for event in answer]
+            answer = events[-1].response
+            assert "".join(e.delta for e in events if e.type.endswith("text.delta")) == answer.output_text
+            assert [e.sequence_number for e in events] == list(range(1, len(events) + 1))
+        assert json.loads(answer.output_text)["answer"] == KNOWN.truth["answer"]
+        assert answer.status == "completed"
+        assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
+
+    using(test, speed=10.0)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_it_reads_a_tool_call_from_a_response(stream: bool) -> None:
+    tool = {"type": "function", "name": "give_answer", "parameters": {}, "strict": False}
+
+    async def test(client: openai.AsyncOpenAI) -> None:
+        answer: Any = await client.responses.create(**asked(DATA, tools=[tool]), stream=stream)
+        if stream:
+            answer = [event async for event in answer][-1].response
+        (call,) = answer.output
+        assert (call.type, call.name) == ("function_call", "give_answer")
+        assert json.loads(call.arguments)["nonce"] == KNOWN.nonce
+
+    using(test, speed=10.0)
+
+
+def test_a_response_cut_by_its_limit_is_incomplete() -> None:
+    async def test(client: openai.AsyncOpenAI) -> None:
+        answer = await client.responses.create(**asked(DATA, max_output_tokens=5))
+        assert answer.status == "incomplete" and answer.incomplete_details is not None
+        assert answer.incomplete_details.reason == "max_output_tokens"
+        with pytest.raises(openai.BadRequestError):
+            await client.responses.create(**asked(DATA, input=[]))
+
+    using(test)
