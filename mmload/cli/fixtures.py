@@ -122,13 +122,19 @@ def preview(
     count: int,
     as_json: bool,
 ) -> None:
-    """Write a page with items of the suite of PROFILE: image, prompt, truth, and where the evidence is."""
+    """Show items of the suite of PROFILE: images, truth, and where the evidence is.
+
+    --out ending in .png writes a contact sheet, any other name a page that has the prompts too.
+    """
+    from mmload import corpus
     from mmload.cli._preview import page
 
     suite = built(profile, sets, plugins)
-    text = page(suite, count)
     try:
-        out.write_text(text, encoding="utf-8")
+        if out.suffix == ".png":
+            corpus.preview(suite, out, count)
+        else:
+            out.write_text(page(suite, count), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror or error}") from None
     if as_json:

@@ -6,6 +6,8 @@ import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+from PIL import Image
+
 from .conftest import Run
 
 
@@ -65,6 +67,13 @@ def test_the_preview_is_one_page_without_network(mmload: Run, small: Path, tmp_p
     assert "https://" not in text
     assert "default-src 'none'" in text
     assert "<rect" in text
+
+
+def test_a_preview_named_png_is_a_contact_sheet(mmload: Run, small: Path, tmp_path: Path) -> None:
+    out = tmp_path / "suite.png"
+    assert mmload("fixtures", "preview", small, "--out", out, "--count", 4).code == 0
+    with Image.open(out) as sheet:
+        assert sheet.format == "PNG" and sheet.width > 2000
 
 
 def test_an_unwritable_page_is_exit_code_2(mmload: Run, small: Path, tmp_path: Path) -> None:
