@@ -6,6 +6,7 @@ Not aware of HTTP. Each server has its own registry.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
@@ -16,6 +17,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves
 _TTFT = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80)
 _E2E = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 4, 5, 10, 15, 20, 30, 40, 60, 120)
 _TOKEN = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
+F = TypeVar("F", Gauge, Counter)
 _STAGE = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -25,6 +27,7 @@ class Meters:
     def __init__(self, model: str) -> None:
         self.model = model
         self.registry = CollectorRegistry()
+        self._of_cache: list[Gauge | Counter] = []
         self.running = self._gauge("vllm:num_requests_running", "Requests in model slots.", model)
         self.waiting = self._gauge("vllm:num_requests_waiting", "Requests waiting for a slot.", model)
         self.cache = self._gauge("vllm:gpu_cache_usage_perc", "Share of the cache held, 1 is full.", model)
@@ -55,15 +58,20 @@ class Meters:
         self,
         running: Callable[[], float],
         waiting: Callable[[], float],
-        cache: Callable[[], float],
+        cache: Callable[[], float] | None,
         rung: Callable[[], float],
     ) -> None:
-        """Read these gauges from the pipeline at every scrape."""
+        """Read these gauges from the pipeline at every scrape. Without a ``cache`` there are no figures of
+        one: absent is not 0."""
         self.running.set_function(running)
         self.waiting.set_function(waiting)
-        self.cache.set_function(cache)
-        self.kv_cache.set_function(cache)
         self.rung.set_function(rung)
+        if cache is None:
+            for family in self._of_cache:
+                self.registry.unregister(family)
+        else:
+            self.cache.set_function(cache)
+            self.kv_cache.set_function(cache)
 
     def answered(self, ticket: Ticket, first_token_s: float, whole_s: float, tokens: int) -> None:
         """Count one whole answer; times are from its arrival."""
@@ -78,10 +86,15 @@ class Meters:
         self.success.labels(self.model, ticket.finish).inc()
 
     def _gauge(self, name: str, text: str, model: str) -> Gauge:
-        return Gauge(name, text, ["model_name"], registry=self.registry).labels(model)
+        return self._kept(name, Gauge(name, text, ["model_name"], registry=self.registry)).labels(model)
 
     def _counter(self, name: str, text: str, model: str) -> Counter:
-        return Counter(name, text, ["model_name"], registry=self.registry).labels(model)
+        return self._kept(name, Counter(name, text, ["model_name"], registry=self.registry)).labels(model)
+
+    def _kept(self, name: str, family: F) -> F:
+        if "cache" in name:
+            self._of_cache.append(family)
+        return family
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], model: str) -> Histogram:
         family = Histogram(name, text, ["model_name"], registry=self.registry, buckets=buckets)

@@ -75,7 +75,7 @@ class OcrPipeline:
         meters.watch(
             running=lambda: min(self._places.inside, config.workers),
             waiting=lambda: max(0, self._places.inside - config.workers),
-            cache=lambda: 0.0,
+            cache=None,
             rung=lambda: 0,
         )
 
