@@ -55,9 +55,14 @@ def decide(valid: bool, found: Sequence[Check]) -> Verdict:
     return Verdict.GO
 
 
-def conclude(figures: dict[str, Any], gates: Gates) -> tuple[dict[str, Any], list[Check], Verdict]:
-    """The figures with ``gates`` and ``verdict`` filled in, the checks, and the verdict."""
-    found = checks(figures, gates)
+def conclude(
+    figures: dict[str, Any], gates: Gates, more: Sequence[Check] = ()
+) -> tuple[dict[str, Any], list[Check], Verdict]:
+    """The figures with ``gates`` and ``verdict`` filled in, the checks, and the verdict.
+
+    ``more`` are checks that weigh as gates do (regressions against a baseline).
+    """
+    found = [*checks(figures, gates), *more]
     verdict = decide(bool(figures["validity"]["valid"]), found)
     rows = [{**asdict(c), "verdict": c.verdict.value} for c in found]
     return {**figures, "gates": rows, "verdict": verdict.value}, found, verdict

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmload import corpus, journal, report, verdict
+from mmload import baseline, corpus, journal, report, verdict
 from mmload.histogram import hgrm, hlog
-from mmload.model import InputError, Item, Money, Verdict
+from mmload.model import Check, InputError, Item, Money, Verdict
 from mmload.profile import Cost, Profile, frozen_toml
 from mmload.report.answers import AnswerRow, write_answers
 from mmload.report.files import write_text
@@ -69,8 +69,9 @@ def finish(
     info = reader.plan
     ending = Ending(reader.end, reader.events, reader.last_ns, reader.damaged)
     server = server_side(run_dir, info)
+    measured = figures(reader.summary, info, ending, _judged(run_dir, info.profile), server)
     found, _, decided = verdict.conclude(
-        figures(reader.summary, info, ending, _judged(run_dir, info.profile), server), info.profile.gates
+        measured, info.profile.gates, _regressions(run_dir, measured, info.profile)
     )
     shown = worst_seqs(reader.summary)
     plots = series(reader.summary, info, answers_of(run_dir, shown), scores_of(run_dir, shown))
@@ -92,6 +93,13 @@ def finish(
         secrets=secrets,
     )
     return Finished(run_dir, found, decided, info.profile)
+
+
+def _regressions(run_dir: Path, found: Mapping[str, Any], profile: Profile) -> list[Check]:
+    path = run_dir / baseline.FILE
+    if not path.exists():
+        return []
+    return baseline.regressions(found, baseline.read(path), profile.gates.model_dump())
 
 
 def _judged(run_dir: Path, profile: Profile) -> Judged | None:

@@ -23,6 +23,7 @@ from mmload.report.definitions import definitions
 from mmload.report.escape import visible
 from mmload.report.measured import Measured
 from mmload.report.table import Chart
+from mmload.report.wording import REGRESSION
 
 WIDE, PHONE = 1000.0, 400.0
 _MOST_SPANS = 60
@@ -89,6 +90,7 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         partial=verdicts.partial(measured),
         headlines=verdicts.headlines(measured),
         gates=verdicts.gates(measured),
+        against_baseline=any(g.name.endswith(REGRESSION) for g in verdicts.gates(measured)),
         gate_plots={g.name: _gate_plot(g) for g in verdicts.gates(measured)},
         server=server.compared(measured),
         server_statement=server.statement(measured),

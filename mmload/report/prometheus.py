@@ -289,8 +289,8 @@ def _per_second(per_minute: float | None) -> float | None:
 class Endpoint:
     """A running ``/metrics``; ``close`` stops it."""
 
-    def __init__(self, server: Any, thread: threading.Thread) -> None:
-        self._server, self._thread = server, thread
+    def __init__(self, server: Any) -> None:
+        self._server = server
         self.host, self.port = server.server_address[:2]
 
     @property
@@ -298,9 +298,9 @@ class Endpoint:
         return f"http://{self.host}:{self.port}/metrics"
 
     def close(self) -> None:
-        self._server.shutdown()
+        """Free the port at once; the serving thread, which looks twice a second, is not waited for."""
+        threading.Thread(target=self._server.shutdown, daemon=True).start()
         self._server.server_close()
-        self._thread.join(timeout=5)
 
 
 def serve_metrics(metrics: Collector, port: int = 0, addr: str = "127.0.0.1") -> Endpoint:
@@ -310,5 +310,5 @@ def serve_metrics(metrics: Collector, port: int = 0, addr: str = "127.0.0.1") ->
     """
     registry = CollectorRegistry()
     registry.register(metrics)
-    server, thread = start_http_server(port, addr=addr, registry=registry)
-    return Endpoint(server, thread)
+    server, _ = start_http_server(port, addr=addr, registry=registry)
+    return Endpoint(server)

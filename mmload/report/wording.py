@@ -163,6 +163,10 @@ def gate_writer(name: str) -> Any:
     return percent
 
 
+REGRESSION = "_regression"
+"""Ends the name of a check against a baseline; before it stands the gate's."""
+
+
 def is_gate(name: Any) -> bool:
     """Whether it is a key of ``[gates]``; what limits a rate may also be said in words."""
     return str(name) in Gates.model_fields
@@ -170,11 +174,13 @@ def is_gate(name: Any) -> bool:
 
 def gate_direction(name: str) -> str:
     """``at least`` or ``at most``."""
-    return "at least" if name.endswith("_min") else "at most"
+    return "at least" if name.removesuffix(REGRESSION).endswith("_min") else "at most"
 
 
 def gate_title(name: str) -> str:
     """A gate's name as words: ``e2e_p95_ms`` -> ``e2e p95``."""
+    if name.endswith(REGRESSION):
+        return f"{gate_title(name.removesuffix(REGRESSION))}, against the baseline"
     words = name.removesuffix("_min").removesuffix("_max").removesuffix("_ms").removesuffix("_s")
     words = words.replace("p999", "p99.9").replace("rpm_at_quality", "rpm at quality")
     words = words.replace("per_good_query_usd", "cost per good query")
