@@ -96,7 +96,6 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
         fleet.call_up(profile, options)
         plan = _plan(profile, base_dir, run_dir, options)
         watch = fleet.start(plan, options)
-        Thread(target=_load_writers, daemon=True).start()
         _attend(fleet, watch, options, interrupt, profile)
         fleet.ended = watch.reader.end is not None
         fleet.settle(interrupt)
@@ -214,10 +213,15 @@ class _Fleet:
         order = planning.order(plan, url, self.run_dir, options.remote_workers, options.web_port is not None)
         self._serve_metrics(plan, order, options)
         write_text(self.run_dir / "journal" / "plan.json", json.dumps(order))
-        self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
-        if profile.quality.judge is not None:
-            self.judge = self._spawn("judge", "mmload.judge", str(self.run_dir))
         return Watch(self.run_dir, self._metrics, profile.workers)
+
+    def start_scoring(self, profile: Profile) -> None:
+        """What follows the journal, once there is one: until the workers stand ready they need the cores."""
+        if self.scorer is None:
+            self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
+            if profile.quality.judge is not None:
+                self.judge = self._spawn("judge", "mmload.judge", str(self.run_dir))
+            Thread(target=_load_writers, daemon=True).start()
 
     def _scrape(self, profile: Profile, url: str, options: RunOptions) -> None:
         """The target's own metrics, beside ours, if it has any."""
@@ -251,12 +255,12 @@ class _Fleet:
 
     def settle(self, interrupt: _Interrupt) -> None:
         """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
-        assert self.master is not None and self.scorer is not None
+        assert self.master is not None
         if self._scraper is not None:
             self._scraper.stop()
         # The last frame is the master's last word; what it then takes to leave is not waited for.
         code = 0 if self.ended else self.master.process.wait()
-        if not (self.run_dir / "journal" / "run.mmj").exists() or (code and not self._has_begun()):
+        if self.scorer is None or (code and not self._has_begun()):
             if interrupt.count:
                 raise KeyboardInterrupt
             raise MmloadError(self.master.last_words())
@@ -301,6 +305,8 @@ def _attend(
     with LiveView(show=options.show) as view:
         while fleet.master.alive and watch.reader.end is None:
             watch.poll()
+            if watch.began_s is not None:
+                fleet.start_scoring(profile)
             state = watch.state(time.time())
             view.update(state)
             if budget and not spent and state.cost_usd is not None and state.cost_usd >= budget:
@@ -313,13 +319,16 @@ def _attend(
                 fleet.master.signal(signal.SIGINT if told == 1 else signal.SIGKILL)
             _pause(fleet.master, watch, interrupt, told)
         watch.poll()
+        if watch.began_s is not None:
+            fleet.start_scoring(profile)
 
 
 def _pause(master: Child, watch: Watch, interrupt: _Interrupt, told: int) -> None:
-    """Until the next look: half a second, or the run's end."""
+    """Until the next look: half a second, or the run's start or end."""
     until = time.monotonic() + _TICK_S
+    waiting = watch.began_s is None
     while time.monotonic() < until and master.alive and interrupt.count == told:
         time.sleep(0.05)
         watch.poll()
-        if watch.reader.end is not None:
+        if watch.reader.end is not None or (waiting and watch.began_s is not None):
             return
