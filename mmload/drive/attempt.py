@@ -118,7 +118,7 @@ class Attempt(HTTPResponseParser):
             self._piecewise()
             return False
         self._headers_done = True
-        if status == 200:
+        if status < 300:
             self._expect_answer()
         return False
 

@@ -115,6 +115,7 @@ class FaultServer:
         loop = asyncio.get_running_loop()
         while True:
             if delay_s:
+                await _readable(self._sockets[name])
                 await asyncio.sleep(delay_s)
             sock, _ = await loop.sock_accept(self._sockets[name])
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -181,6 +182,16 @@ class FaultServer:
             if {"authorization", "api-key", "x-api-key", "cookie"} & set(asked.headers):
                 self.seen.elsewhere_credentials += 1
             await line.send(healthy.response(healthy.completion("I am somebody else.")))
+
+
+async def _readable(sock: socket.socket) -> None:
+    """Wait for somebody to accept."""
+    loop, there = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sock, there.set)
+    try:
+        await there.wait()
+    finally:
+        loop.remove_reader(sock)
 
 
 def _ideal(item: Item) -> str:

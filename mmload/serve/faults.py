@@ -11,6 +11,7 @@ from functools import cache
 
 from mmload.serve import healthy
 from mmload.serve.exchange import Exchange, fault
+from mmload.serve.line import Line
 
 
 @fault
@@ -171,6 +172,21 @@ async def header_flood(x: Exchange) -> None:
         lines = (f"X-Flood-{block}-{n}: {'y' * 180}\r\n" for n in range(25))
         await x.line.send("".join(lines).encode())
     await x.line.send(b"Content-Length: 0\r\n\r\n")
+
+
+_streaming: list[Line] = []
+
+
+@fault
+async def one_at_a_time(x: Exchange) -> None:
+    """Serves one stream at a time: the next request cuts the one that runs."""
+    for line in _streaming:
+        line.close()
+    _streaming[:] = [x.line]
+    parts = [*healthy.events(x.text), *healthy.tail(x.text, x.asked.wants_usage())]
+    await x.line.send(healthy.stream_head() + b"".join(map(healthy.chunk, parts[:3])))
+    await _sleep_or_gone(x, x.config.drip_s)
+    await x.line.send(b"".join(map(healthy.chunk, parts[3:])) + healthy.LAST_CHUNK)
 
 
 @fault

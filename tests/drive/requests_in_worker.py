@@ -40,7 +40,7 @@ class Kept:
 def send(case: dict) -> list[dict]:
     url, stream, times = case.pop("url"), case.pop("stream", False), case.pop("times", 1)
     padding = case.pop("padding", 0)
-    pause_s = case.pop("pause_s", 0)
+    pause_s, together_s = case.pop("pause_s", 0), case.pop("together_s", 0)
     step_ns = case.pop("clock_step_s", 0) * 10**9
     target = Target.model_validate({"url": url, **case})
     phase = Phase(name="p", shape="sustained", duration_s=60, users=1)
@@ -62,6 +62,9 @@ def send(case: dict) -> list[dict]:
         lane.traffic, lane.endpoint = traffic, endpoint
         # As if the wall clock had been set since the offset to it was sampled.
         traffic.clock.offset_ns -= step_ns
+        if together_s:
+            _together(traffic, endpoint, times, together_s)
+            times = 0
         for seq in range(times):
             now = time.monotonic_ns() - traffic.t0_ns
             greenlet = gevent.spawn(lane._perform, Arrival(seq, now, 0, 0, 1.0, True))
@@ -74,6 +77,20 @@ def send(case: dict) -> list[dict]:
         traffic._watcher.stop()
         traffic._sweeper.stop()
     return [record._asdict() | {"answer": answer.text if answer else None} for record, answer in kept.rows]
+
+
+def _together(traffic: Traffic, endpoint: Endpoint, times: int, apart_s: float) -> None:
+    """Each request on a lane of its own, so many seconds after the one before; waits for all."""
+    greenlets = []
+    for seq in range(times):
+        lane = Lane(SimpleNamespace())
+        lane.traffic, lane.endpoint = traffic, endpoint
+        now = time.monotonic_ns() - traffic.t0_ns
+        lane._greenlet = gevent.spawn(lane._perform, Arrival(seq, now, 0, 0, 1.0, True))
+        traffic.in_flight.add(lane)
+        greenlets.append(lane._greenlet)
+        gevent.sleep(apart_s)
+    gevent.joinall(greenlets)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Every fault of a server ends as its own named kind, within the timeouts, in exactly one record."""
 
+import itertools
 import socket
 from typing import Any
 
@@ -45,15 +46,17 @@ EXPECTED = {
     "error-in-stream": ("failed", "api_error_in_stream"),
     "error-line-in-stream": ("failed", "api_error_in_stream"),
     "content-filter": ("failed", "content_filter"),
+    "slow-accept": ("failed", "first_byte_timeout"),
 }
 STREAMED = {
     "truncated-chunk", "truncated-stream", "stall", "drip", "bad-chunk-size", "malformed-sse", "endless-line",
     "error-in-stream", "error-line-in-stream", "duplicate-events", "crlf-events", "no-done", "no-usage",
-    "until-close", "usage-with-choice",
+    "until-close", "usage-with-choice", "usage-always", "usage-with-empty-delta", "characters",
 }  # fmt: skip
 FINE = (
     *("ok", "somebody-else", "duplicate", "duplicate-events", "stale-keep-alive"),
     *("crlf-events", "no-done", "no-usage", "until-close", "usage-with-choice"),
+    *("created", "usage-always", "usage-with-empty-delta", "characters"),
 )
 
 
@@ -102,7 +105,23 @@ def test_an_answer_sent_twice_is_not_taken_for_the_next_request(records: dict[st
 
 def test_every_fault_that_the_server_knows_is_expected_here(fault_urls: dict[str, str]) -> None:
     untested = set(fault_urls) - set(EXPECTED) - set(FINE)
-    assert untested == {"storm", "slow-accept"}
+    assert untested == {"storm", "one-at-a-time"}
+
+
+def test_a_storm_is_errors_in_bouts_and_answers_between(fault_urls: dict[str, str], send: Any) -> None:
+    (rows,) = send([{"url": fault_urls["storm"], "times": 41, **TIMEOUTS}])
+    ends = [row["error"] for row in rows]
+    assert set(ends) == {"", "http_5xx"} and ends.count("http_5xx") >= 20
+    assert sum(a != b for a, b in itertools.pairwise(ends)) <= 3
+
+
+def test_a_stream_that_the_next_request_cuts_is_truncated_and_the_next_is_not(
+    fault_urls: dict[str, str], send: Any
+) -> None:
+    case = {"url": fault_urls["one-at-a-time"], "stream": True, "times": 2, "together_s": 0.05}
+    (rows,) = send([case | TIMEOUTS])
+    ends = {row["seq"]: (row["outcome"], row["error"]) for row in rows}
+    assert ends == {0: ("failed", "truncated_stream"), 1: ("ok", "")}
 
 
 def test_stamps_are_in_order_and_the_kernels(records: dict[str, Any]) -> None:
@@ -119,7 +138,9 @@ def test_a_redirect_is_not_followed_and_no_credential_leaves(fault_urls: dict[st
 
 
 def test_usage_is_the_targets_or_an_estimate_that_says_so(records: dict[str, Any]) -> None:
-    assert records["usage-with-choice"][0]["usage_source"] == "usage"
+    for name in ("usage-with-choice", "usage-always", "usage-with-empty-delta"):
+        assert records[name][0]["usage_source"] == "usage"
+    assert records["characters"][0]["content_events"] > records["characters"][0]["tokens_out"]
     assert records["no-usage"][0]["usage_source"] == "estimated"
     assert records["no-usage"][0]["tokens_out"] > 0
 
