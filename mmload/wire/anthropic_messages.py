@@ -17,7 +17,7 @@ from mmload.model import ErrorKind, Item
 from mmload.wire import Reader, Usage
 from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
 
-API_VERSION: Final = "2023-06-01"
+API_VERSION: Final = "2026-10-21"
 
 
 class _Usage(msgspec.Struct):
@@ -194,8 +194,12 @@ class AnthropicMessages:
         return encode_json(body)
 
     def headers(self, api_key: str | None) -> Mapping[str, str]:
-        """``anthropic-version`` may be another by ``target.headers``, which come after these."""
-        return {"anthropic-version": API_VERSION} | ({"x-api-key": api_key} if api_key else {})
+        """As the official client sends them, and the key also where older servers and gateways look for it.
+
+        ``anthropic-version`` may be another by ``target.headers``, which come after these.
+        """
+        key = {"Authorization": f"Bearer {api_key}", "x-api-key": api_key} if api_key else {}
+        return {"anthropic-version": API_VERSION, **key}
 
     def reader(self, stream: bool) -> Reader:
         return StreamReader() if stream else WholeReader()

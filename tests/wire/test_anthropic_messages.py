@@ -65,8 +65,9 @@ def test_max_tokens_is_the_profiles_else_the_items() -> None:
 
 
 def test_headers_carry_the_version_and_the_key() -> None:
-    assert ADAPTER.headers("k") == {"anthropic-version": "2023-06-01", "x-api-key": "k"}
-    assert ADAPTER.headers(None) == {"anthropic-version": "2023-06-01"}
+    version = {"anthropic-version": "2026-10-21"}
+    assert ADAPTER.headers("k") == {**version, "Authorization": "Bearer k", "x-api-key": "k"}
+    assert ADAPTER.headers(None) == version
 
 
 def test_a_stream_gives_text_model_and_its_end() -> None:

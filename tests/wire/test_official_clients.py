@@ -80,7 +80,8 @@ def test_the_anthropic_client_reads_a_message_as_the_adapter_does(stream: bool) 
     assert (reader.model, reader.finish_reason) == (got.model, got.stop_reason)
     assert json.loads(seen[0].content) == sent
     assert seen[0].url.path == f"/v1{adapter.path}"
-    assert "anthropic-version" in seen[0].headers and "anthropic-version" in adapter.headers("k")
+    for name in ("anthropic-version", "Authorization"):
+        assert seen[0].headers[name] == adapter.headers("k")[name]
 
 
 def test_the_clients_types_accept_the_requests() -> None:
