@@ -80,7 +80,7 @@ def build(
         name: _make("tasks", name) for name, weight in profile.mix.tasks.items() if weight > 0
     }
     target = profile.target
-    adapter = _adapter(target)
+    adapter = adapter_of(target)
     suite = corpus.build(profile.mix, tasks, cache or corpus.default_cache(), progress)
 
     def encode(item: Item, images: Sequence[bytes]) -> bytes:
@@ -106,8 +106,11 @@ def _make(family: str, name: str, *arguments: object) -> Any:
     return factory(*arguments)
 
 
-def _adapter(target: Target) -> Adapter:
-    """An adapter takes model and extra body; one that a file describes takes the file too."""
+def adapter_of(target: Target) -> Adapter:
+    """An adapter takes model and extra body; one that a file describes takes the file too.
+
+    Raises ``InputError`` for a file that is missing or wrong.
+    """
     file = () if target.template is None else (Path(target.template),)
     made: Adapter = _make("wire", target.protocol, target.model, target.body, *file)
     return made

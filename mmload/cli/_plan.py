@@ -16,6 +16,7 @@ import numpy as np
 from mmload import corpus, plugins, schedule
 from mmload.corpus.bodies import streams
 from mmload.corpus.plan import plan as plan_items
+from mmload.plan import adapter_of
 from mmload.profile import Mix, Profile
 from mmload.schedule import Schedule
 from mmload.schedule.estimate import Estimate, Sizes, estimate
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mmload.corpus import Suite
     from mmload.shapes import Shape
     from mmload.tasks import Task
+    from mmload.wire import Adapter
 
 _BYTES_PER_PIXEL: Final = {"png": 0.105, "jpeg": 0.075, "webp": 0.03}
 _BYTES_PER_IMAGE: Final = 6000
@@ -68,14 +70,25 @@ def make_plan(profile: Profile, base_dir: Path, answer_s: float) -> Plan:
     """Compile a profile. ``answer_s``: assumed seconds an answer, for what closed loops will send."""
     shapes = load_shapes(profile, base_dir)
     tasks = load_tasks(profile.mix)
+    adapter = adapter_of(profile.target)
     if profile.mix.items_file is None:
         suite = cached_suite(profile.mix, tasks)
     else:
         # Nothing is drawn; the file's lines are checked, and counted.
         suite = corpus.build(profile.mix, tasks, corpus.default_cache())
+    if suite is not None:
+        _try_out(adapter, suite, profile.target.streaming)
     names, strata, sizes = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
     compiled = schedule.compile(profile, shapes, strata, names)
     return Plan(profile, shapes, compiled, sizes, estimate(profile, compiled, sizes, answer_s), suite)
+
+
+def _try_out(adapter: Adapter, suite: Suite, streaming: float) -> None:
+    """Make the request of one item: a template that fails is found before a run. Raises ``InputError``."""
+    item = suite.items[0]
+    pictures = [(suite.dir / image.file).read_bytes() for image in item.images]
+    for stream in {streaming > 0, streaming >= 1}:
+        adapter.encode(item, pictures, stream)
 
 
 def cached_suite(mix: Mix, tasks: Mapping[str, Task]) -> Suite | None:

@@ -108,7 +108,7 @@ def _credentials(adapter: Adapter, images: int) -> None:
     for name, value in [*bare.items(), *headers.items()]:
         assert name.isascii() and name and not set(name + value) & set("\r\n\0"), f"{name!r} is not a header"
     holding = [name for name, value in headers.items() if _SECRET in value]
-    assert len(holding) == 1, f"the credential must stand in one header, not in {holding or 'none'}"
+    assert holding, "the credential must stand in a header"
     assert not any(_SECRET in value for value in bare.values()), "a credential outlived its request"
     body = adapter.encode(_item(images), _pictures(images), False)
     assert _SECRET.encode() not in body + adapter.path.encode(), "the credential must not be in path or body"

@@ -195,3 +195,35 @@ def test_the_chart_needs_no_unicode() -> None:
 )
 def test_the_best_percentile_is_that_of_early_stopping(n: int, best: str) -> None:
     assert _certify.best_percentile(n) == best
+
+
+PIPELINE = """
+[request]
+path = "/ask"
+body = '{"q": {{ %s | tojson }}}'
+[answer]
+text = "answer"
+"""
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (None, "pipeline.toml: cannot be read"),
+        (PIPELINE % "promt", 'found "promt"; allowed are'),
+        ((PIPELINE % "prompt").replace('"answer"', '"a[b"'), "it must be a JMESPath"),
+    ],
+)
+def test_the_template_of_a_custom_pipeline_is_checked_too(
+    mmload: Run, tmp_path: Path, template: str | None, said: str
+) -> None:
+    profile = tmp_path / "own.toml"
+    target = 'url = "http://127.0.0.1:9"\nprotocol = "template"\ntemplate = "pipeline.toml"\nstreaming = 0.0'
+    phase = '[[phase]]\nname = "p"\nshape = "sustained"\nduration_s = 2\nrpm = 60'
+    profile.write_text(f'name = "own"\n[target]\n{target}\n{phase}\n')
+    if template is not None:
+        (tmp_path / "pipeline.toml").write_text(template)
+    ended = mmload("check", profile)
+    assert ended.code == 2 and said in ended.err
+    (tmp_path / "pipeline.toml").write_text(PIPELINE % "prompt")
+    assert mmload("check", profile).code == 0

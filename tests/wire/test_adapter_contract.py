@@ -94,7 +94,7 @@ class Draws(OpenAIChat):
     ("broken", "said"),
     [
         (LosesTheSecondImage, "neither as it is nor in base64"),
-        (ForgetsTheKey, "must stand in one header"),
+        (ForgetsTheKey, "must stand in a header"),
         (ReadsImpatiently, "must not depend on the cut"),
         (TakesAnyEnd, "must tell of nothing"),
         (Draws, "the same bytes each time"),
