@@ -6,6 +6,7 @@ Not aware of time or of lanes. The credential lives in the constant part of the 
 from __future__ import annotations
 
 import array
+import base64
 import mmap
 import os
 import socket
@@ -13,7 +14,7 @@ import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from mmload import __version__
 from mmload.model import NS_PER_S, InputError
@@ -57,6 +58,8 @@ class Endpoint:
         self.idle_ns = int(target.idle_timeout_s * NS_PER_S)
         self.total_ns = int(target.total_timeout_s * NS_PER_S)
         self._secret = api_key(target, os.environ)
+        self.secrets = _forms(self._secret) if self._secret else ()
+        """The credential as it is and in the forms in which a target may send it back."""
         self._head = self._constant_head(parts.netloc.rpartition("@")[2], parts.path, target, trace_prefix)
         self._addresses: list[tuple[int, Any]] = []
 
@@ -101,10 +104,11 @@ class Endpoint:
         return self._view[start : start + self.length[item]]
 
     def redact(self, text: str) -> str:
-        """``text`` without the credential and without line breaks."""
-        if self._secret:
-            text = text.replace(self._secret, "[redacted]")
-        return text[:200]
+        """``text`` without the credential: a target can send back what it was sent."""
+        for secret in self.secrets:
+            if secret in text:
+                text = text.replace(secret, "[redacted]")
+        return text
 
     @staticmethod
     def pack_gaps(gaps: list[int]) -> bytes:
@@ -113,6 +117,11 @@ class Endpoint:
         if sys.byteorder != "little":
             packed.byteswap()
         return packed.tobytes()
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """Plain, in a URL, and in base64."""
+    return secret, quote(secret, safe=""), base64.b64encode(secret.encode("latin-1", "replace")).decode()
 
 
 def _safe(headers: Mapping[str, str]) -> dict[str, str]:

@@ -201,7 +201,7 @@ class Lane(User):
         end_ns = attempt.last_byte_ns
         if failure is not None:
             outcome = Outcome.SHED if attempt.shed else Outcome.FAILED
-            error, detail = failure.kind, endpoint.redact(failure.detail)
+            error, detail = failure.kind, endpoint.redact(failure.detail)[:200]
             end_ns = time.monotonic_ns()
         elif reader is not None:
             pi, sampled = traffic.sampling(arrival, end_ns - t0 - due_ns, reader.finish_reason)
@@ -212,6 +212,11 @@ class Lane(User):
                 text = reader.text
         tokens_in, tokens_out, cached, source = _tokens(usage, text, endpoint.tokens_in[item])
         gaps = attempt.gaps
+        timing, model, finish = attempt.server_timing, "", ""
+        if reader is not None:
+            model, finish = reader.model, reader.finish_reason
+        if endpoint.secrets:
+            text, timing, model, finish = map(endpoint.redact, (text, timing, model, finish))
         traffic.outbox.add(
             # In the order of Record; naming the fields would cost as much as all the rest of this.
             Record._make(
@@ -239,9 +244,9 @@ class Lane(User):
                     source,
                     reader.content_events if reader else 0,
                     endpoint.pack_gaps(gaps) if gaps else b"",
-                    attempt.server_timing,
-                    reader.model if reader else "",
-                    reader.finish_reason if reader else "",
+                    timing,
+                    model,
+                    finish,
                     attempt.kernel_clock,
                     not fresh,
                     pi,
