@@ -18,7 +18,17 @@ import numpy as np
 
 from benchmarks import fleet
 from benchmarks.reference import Reference
-from benchmarks.tools import GENERATOR_CORE, HERE, PEERS, SERVER_CORE, NotInstalled, Work, pinned, run
+from benchmarks.tools import (
+    GENERATOR_CORE,
+    HERE,
+    PEERS,
+    SERVER_CORE,
+    NotApplicable,
+    NotInstalled,
+    Work,
+    pinned,
+    run,
+)
 
 NS_PER_MS = 1e6
 
@@ -95,6 +105,8 @@ def _peer_rate(
         rates.setdefault(tool, []).append(server.rate())
     except NotInstalled:
         beside[tool] = "not installed"
+    except NotApplicable:
+        return
     except (RuntimeError, subprocess.TimeoutExpired, StopIteration) as error:
         beside[tool] = f"failed: {str(error)[-120:]}"
 

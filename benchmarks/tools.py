@@ -29,6 +29,10 @@ class NotInstalled(Exception):
     """The tool is not on this machine."""
 
 
+class NotApplicable(Exception):
+    """The tool has no other way of doing this work than one that is measured already."""
+
+
 @dataclass(frozen=True)
 class Work:
     """What is sent. ``rate`` 0 is a closed loop of ``users``."""
@@ -116,8 +120,11 @@ def wrk(url: str, work: Work) -> Said:
     return Said(cpu, wall, {"requests_per_s": rate})
 
 
-def locust(url: str, work: Work) -> Said:
-    """Plain Locust FastHttpUser, as documented; its open loop is ``constant_throughput`` of many users."""
+def locust(url: str, work: Work, lines: bool = False) -> Said:
+    """Plain Locust FastHttpUser, as documented; its open loop is ``constant_throughput`` of many users.
+
+    ``lines``: it reads a streamed answer line by line, as who wants its time to first token must.
+    """
     report = Path(tempfile.mkstemp(suffix=".json")[1])
     per_user = 1.0 if work.rate else 0.0
     users = int(work.rate) if work.rate else work.users
@@ -143,11 +150,18 @@ def locust(url: str, work: Work) -> Said:
     ]
     command += ["--only-summary", "--loglevel", "ERROR", "--reset-stats"]
     env = {"BODY_BYTES": str(work.body_bytes), "PER_USER": str(per_user), "REPORT": str(report)}
-    env["STREAM"] = "1" if work.mode == "paced" else "0"
+    env["STREAM"] = "1" if lines or work.mode == "paced" else "0"
     _, cpu, wall = run(pinned(command, real_time=work.light), env)
     figures = json.loads(report.read_text())
     report.unlink()
     return Said(cpu, wall, figures)
+
+
+def locust_lines(url: str, work: Work) -> Said:
+    """Locust reading the lines of streamed answers; it differs from ``locust`` for those only."""
+    if work.mode not in ("one", "many"):
+        raise NotApplicable
+    return locust(url, work, lines=True)
 
 
 def aiohttp(url: str, work: Work) -> Said:
@@ -193,6 +207,7 @@ Tool = Callable[[str, Work], Said]
 PEERS: dict[str, Tool] = {
     "wrk": wrk,
     "locust": locust,
+    "locust reading lines": locust_lines,
     "aiohttp": aiohttp,
     "aiperf": aiperf,
     "guidellm": guidellm,
