@@ -122,8 +122,12 @@ class Follower:
                 if zlib.crc32(payload) != crc:
                     self.damaged = f"checksum does not fit at byte {self.offset}"
                     return
-                kind, raw = _split(payload)
-                body = decode_body(kind, raw)
+                try:
+                    kind, raw = _split(payload)
+                    body = decode_body(kind, raw)
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    self.damaged = f"no frame of ours at byte {self.offset}"
+                    return
                 self.offset += _HEAD.size + length
                 yield kind, body
 
