@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,20 +20,23 @@ from threading import Thread
 from types import FrameType
 from typing import Any, Final
 
-import mmload
+from mmload import baseline
 from mmload import plan as planning
+from mmload.baseline import Baseline
+from mmload.baseline import read as read_baseline
 from mmload.launch.children import Child, free_port
 from mmload.launch.environment import environment
 from mmload.launch.finish import Finished, finish
+from mmload.launch.outlets import LiveFile, Outlets, Wanted
 from mmload.launch.scraping import Scraper, metrics_urls
 from mmload.launch.target import probe
 from mmload.launch.watch import Watch
 from mmload.model import InputError, MmloadError
 from mmload.plan import Plan
 from mmload.profile import Profile, api_key, judge_key
+from mmload.report.events import EventLines
 from mmload.report.files import write_text
 from mmload.report.live import LiveView
-from mmload.report.prometheus import Metrics, RunLabels, serve_metrics
 
 _TICK_S: Final = 0.5
 _SCORER_S: Final = 300.0
@@ -54,6 +57,15 @@ class RunOptions:
     """0 takes a free one; ``None`` serves no metrics."""
     prometheus_addr: str = "127.0.0.1"
     metrics_linger_s: float = 0.0
+    pushgateway: str | None = None
+    """URL of a Prometheus Pushgateway."""
+    pushgateway_delete: bool = False
+    otlp: str | None = None
+    """Endpoint of an OpenTelemetry collector's metrics."""
+    events: EventLines | None = None
+    """Gets the run as JSON lines."""
+    baseline: Path | None = None
+    """File of figures that must not have become worse."""
     remote_workers: bool = False
     """Wait for workers of other hosts (``mmload worker``) instead of starting some here."""
     master_host: str = "127.0.0.1"
@@ -64,6 +76,17 @@ class RunOptions:
     web_port: int | None = None
     """Serve Locust's web page."""
     say: Callable[[str], None] = field(default=lambda _line: None)
+
+    @property
+    def outlets(self) -> Wanted:
+        return Wanted(
+            self.prometheus_port,
+            self.prometheus_addr,
+            self.metrics_linger_s,
+            self.pushgateway,
+            self.pushgateway_delete,
+            self.otlp,
+        )
 
 
 @dataclass
@@ -81,6 +104,7 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
 
     Raises ``InputError`` before anything was sent, ``MmloadError`` if the run could not be carried out.
     """
+    held_against = read_baseline(options.baseline) if options.baseline else None
     judge = profile.quality.judge
     keys = [judge_key(judge, os.environ) if judge else None]
     if profile.target.url is not None:
@@ -94,7 +118,7 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
     interrupt = _Interrupt()
     with _signals(interrupt), _Fleet(run_dir) as fleet:
         fleet.call_up(profile, options)
-        plan = _plan(profile, base_dir, run_dir, options)
+        plan = _plan(profile, base_dir, run_dir, options, held_against)
         watch = fleet.start(plan, options)
         _attend(fleet, watch, options, interrupt, profile)
         fleet.ended = watch.reader.end is not None
@@ -103,14 +127,20 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
         keys.append(api_key(profile.target, os.environ))
         secrets = tuple(key for key in keys if key)
         finished = finish(run_dir, environment(), secrets, watch.reader)
-        fleet.linger(finished, options)
+        fleet.settle_outlets(finished)
     return finished, interrupt.count > 0
 
 
-def _plan(profile: Profile, base_dir: Path, run_dir: Path, options: RunOptions) -> Plan:
+def _plan(
+    profile: Profile, base_dir: Path, run_dir: Path, options: RunOptions, held_against: Baseline | None
+) -> Plan:
     """The plan; one that is refused leaves nothing of ours in the folder, and touches nothing else."""
     try:
-        return planning.build(profile, base_dir, progress=_progress(options))
+        plan = planning.build(profile, base_dir, progress=_progress(options))
+        if options.baseline is not None and held_against is not None:
+            baseline.same_work(held_against, plan.fingerprint, options.baseline)
+            shutil.copyfile(options.baseline, run_dir / baseline.FILE)
+        return plan
     except InputError:
         for ours in ("journal", "logs"):
             shutil.rmtree(run_dir / ours, ignore_errors=True)
@@ -159,9 +189,8 @@ class _Fleet:
         self.judge: Child | None = None
         self.ended = False
         """The last frame has been seen: the master ended as it should."""
-        self._metrics: Metrics | None = None
         self._scraper: Scraper | None = None
-        self._endpoint: Any = None
+        self._outlets: Outlets | None = None
 
     def __enter__(self) -> _Fleet:
         return self
@@ -169,8 +198,8 @@ class _Fleet:
     def __exit__(self, *_: object) -> None:
         if self._scraper is not None:
             self._scraper.stop()
-        if self._endpoint is not None:
-            self._endpoint.close()
+        if self._outlets is not None:
+            self._outlets.close()
         for child in reversed(self.children):
             child.end()
 
@@ -211,9 +240,12 @@ class _Fleet:
         url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
         self._scrape(profile, url, options)
         order = planning.order(plan, url, self.run_dir, options.remote_workers, options.web_port is not None)
-        self._serve_metrics(plan, order, options)
+        self._outlets = outlets = Outlets(options.outlets, plan, order["run_frame"], options.say)
+        order["metrics_url"] = outlets.url
         write_text(self.run_dir / "journal" / "plan.json", json.dumps(order))
-        return Watch(self.run_dir, self._metrics, profile.workers)
+        _announce(plan, order, self.run_dir, options)
+        page = [LiveFile(self.run_dir)] if options.web_port is not None else []
+        return Watch(self.run_dir, [*outlets.sinks, *page], profile.workers)
 
     def start_scoring(self, profile: Profile) -> None:
         """What follows the journal, once there is one: until the workers stand ready they need the cores."""
@@ -230,28 +262,6 @@ class _Fleet:
         self._scraper = Scraper(self.run_dir, urls, target.metrics_interval_s, target.tls_verify)
         for line in self._scraper.start(named):
             options.say(line)
-
-    def _serve_metrics(self, plan: Plan, order: dict[str, Any], options: RunOptions) -> None:
-        if options.prometheus_port is None:
-            return
-        profile, frame = plan.profile, order["run_frame"]
-        labels = RunLabels(
-            frame["run_id"],
-            profile.name,
-            frame["target"],
-            profile.target.model,
-            mmload.__version__,
-            time.time(),
-        )
-        slo = {task: limit.e2e_ms / 1000 for task, limit in profile.slo.items()}
-        ttft = tuple(s.ttft_ms / 1000 for s in profile.slo.values() if s.ttft_ms)
-        self._metrics = Metrics(labels, plan.suite.items, slo, ttft)
-        try:
-            self._endpoint = serve_metrics(self._metrics, options.prometheus_port, options.prometheus_addr)
-        except OSError as e:
-            raise InputError(f"--prometheus-port {options.prometheus_port}: {e.strerror}") from None
-        order["metrics_url"] = self._endpoint.url
-        options.say(f"metrics: {self._endpoint.url}")
 
     def settle(self, interrupt: _Interrupt) -> None:
         """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
@@ -285,14 +295,23 @@ class _Fleet:
     def _has_begun(self) -> bool:
         return (self.run_dir / "journal" / "run.mmj").stat().st_size > 64
 
-    def linger(self, finished: Finished, options: RunOptions) -> None:
-        """Keep the final metrics up for scrapers that come seldom."""
-        if self._metrics is None:
-            return
-        gates = {gate["name"]: gate["verdict"] == "pass" for gate in finished.figures["gates"]}
-        judge = finished.figures["quality"]["judge"]
-        self._metrics.settle(bool(finished.figures["validity"]["valid"]), gates, judge)
-        time.sleep(options.metrics_linger_s)
+    def settle_outlets(self, finished: Finished) -> None:
+        """The verdict to whoever scrapes, and time to take it."""
+        if self._outlets is not None:
+            self._outlets.settle(finished.figures)
+
+
+def _announce(plan: Plan, order: Mapping[str, Any], run_dir: Path, options: RunOptions) -> None:
+    if options.events is not None:
+        frame = order["run_frame"]
+        options.events.started(
+            run_dir=str(run_dir),
+            run_id=frame["run_id"],
+            profile=plan.profile.name,
+            target=frame["target"],
+            workload_fingerprint=plan.fingerprint,
+            metrics_url=order["metrics_url"] or None,
+        )
 
 
 def _attend(
@@ -303,19 +322,27 @@ def _attend(
     told, spent = 0, False
     budget = profile.cost.budget_usd
     with LiveView(show=options.show) as view:
+
+        def tell(text: str) -> None:
+            view.say(text)
+            if options.events is not None:
+                options.events.notice(text)
+
         while fleet.master.alive and watch.reader.end is None:
             watch.poll()
             if watch.began_s is not None:
                 fleet.start_scoring(profile)
             state = watch.state(time.time())
             view.update(state)
+            if options.events is not None:
+                options.events.progress(state)
             if budget and not spent and state.cost_usd is not None and state.cost_usd >= budget:
-                view.say(f"the budget of {budget:g} USD is spent: no more requests")
+                tell(f"the budget of {budget:g} USD is spent: no more requests")
                 fleet.master.signal(signal.SIGUSR1)
                 spent = True
             if interrupt.count > told:
                 told = interrupt.count
-                view.say("interrupted: no more requests; once more leaves at once")
+                tell("interrupted: no more requests; once more leaves at once")
                 fleet.master.signal(signal.SIGINT if told == 1 else signal.SIGKILL)
             _pause(fleet.master, watch, interrupt, told)
         watch.poll()

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from mmload import journal
 from mmload.launch.finish import load_items
+from mmload.launch.outlets import Sink
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.profile import Profile
 from mmload.report.live import LiveState
-from mmload.report.prometheus import Metrics
 from mmload.summary import RUN_JOURNAL, SCORES_JOURNAL, Ending, RunReader, figures, series
 
 _RECENT: Final = 5
@@ -24,22 +24,23 @@ _RECENT: Final = 5
 class Watch:
     """Follows one run folder."""
 
-    def __init__(self, run_dir: Path, metrics: Metrics | None, workers: int) -> None:
+    def __init__(self, run_dir: Path, sinks: Sequence[Sink], workers: int) -> None:
+        """``sinks`` get every frame of the journals, and each state."""
         self.reader = RunReader(run_dir, load_items)
-        self.metrics = metrics
+        self.sinks = sinks
         self.workers = workers
         self.figures: Mapping[str, Any] | None = None
-        self._for_metrics = (
-            [journal.Follower(run_dir / name) for name in (RUN_JOURNAL, SCORES_JOURNAL)] if metrics else []
+        self._for_sinks = (
+            [journal.Follower(run_dir / name) for name in (RUN_JOURNAL, SCORES_JOURNAL)] if sinks else []
         )
 
     def poll(self) -> None:
         """Take in what was written since."""
         self.reader.poll()
-        for follower in self._for_metrics:
+        for follower in self._for_sinks:
             for kind, body in follower.poll():
-                assert self.metrics is not None
-                self.metrics.take(kind, body)
+                for sink in self.sinks:
+                    sink.take(kind, body)
 
     @property
     def began_s(self) -> float | None:
@@ -95,8 +96,8 @@ class Watch:
             workers=self.workers,
             warnings=[] if validity["valid"] else validity["reasons"],
         )
-        if self.metrics is not None:
-            self.metrics.show(state)
+        for sink in self.sinks:
+            sink.show(state)
         return state
 
 
