@@ -6,6 +6,7 @@ Not aware of how a shape, a task or a wire adapter works: it knows their names a
 from mmload.profile.reading import api_key, frozen_toml, judge_key, load, to_toml_dict
 from mmload.profile.schema import (
     Arrivals,
+    Capacity,
     Cost,
     Gates,
     ImageSize,
@@ -23,6 +24,7 @@ from mmload.profile.schema import (
 
 __all__ = [
     "Arrivals",
+    "Capacity",
     "Cost",
     "Gates",
     "ImageSize",

@@ -414,6 +414,47 @@ class Gates(_Strict):
     """Answers that break a safety rule."""
 
 
+class Capacity(_Strict):
+    """How ``mmload capacity`` searches for the highest rate at which all gates hold. It makes its own phases,
+    of sustained load; warm-up phases and a baseline phase of the profile are not used, but ``quality.baseline``
+    is sent before each level."""
+
+    start_rpm: Positive | None = None
+    """First rate tried; default half of ``expected_peak_rpm``, or 60 without one."""
+    growth: Annotated[float, Field(gt=1, le=10)] = 1.5
+    """Each rising step is so many times the one before it."""
+    max_rpm: Positive = 60000
+    """No higher rate is tried."""
+    step_s: Annotated[float, Field(ge=2, le=3600)] = 20.0
+    """Length of a step of the search; longer where the rate is so low that 30 requests take longer."""
+    warmup_s: Annotated[float, Field(ge=1, le=600)] = 3.0
+    """Sent before every step at its own rate, and kept out of its figures."""
+    replicates: Annotated[int, Field(ge=4, le=50)] = 6
+    """Phases that confirm the answer, sent anew: their spread gives the interval."""
+    replicate_s: Annotated[float, Field(ge=2, le=3600)] = 15.0
+    """Length of each; longer where all of them together could not certify a gate at that rate."""
+    precision: Annotated[float, Field(ge=0.01, le=1)] = 0.08
+    """The search halves the gap between holding and failing until it is this share of the rate."""
+    max_requests: Annotated[int, Field(ge=1)] = 60000
+    """Budget of requests."""
+    max_minutes: Positive = 9.5
+    """Budget of time."""
+    max_usd: Positive | None = None
+    """Budget of money; it needs prices."""
+    headroom_min: Positive | None = None
+    """Gate: the answer must be at least so many times ``expected_peak_rpm``."""
+    loss: Share = 0.02
+    """The knee is where quality has lost this much against its unloaded level."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    """Replicas of the pipeline that stand behind the target, for the fleet projection."""
+    replica_usd_per_hour: NonNegative | None = None
+    """What one costs; default ``cost.infrastructure_usd_per_hour`` over ``replicas``."""
+    fleet_rpm: list[Positive] = []
+    """Peaks to project a fleet for; default the expected peak, and two and five times it."""
+    fleet_headroom: Annotated[float, Field(ge=1)] = 1.3
+    """A projected fleet can answer so many times its peak."""
+
+
 class Profile(_Strict):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     """Names the run folder and the report."""
@@ -443,6 +484,8 @@ class Profile(_Strict):
     """What everything costs."""
     gates: Gates = Gates()
     """When it is a go."""
+    capacity: Capacity = Capacity()
+    """How a capacity search goes about it."""
     when: dict[Literal["sim", "ocr", "url"], dict[str, Any]] = {}
     """Keys that hold in the place of those above if the target is that engine, or a ``url``, also by
     ``--target``. Written as for ``--set``: ``[when.ocr.phase.NAME]`` has keys of the phase of that name."""
