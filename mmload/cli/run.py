@@ -12,15 +12,18 @@ import click
 
 from mmload.cli._ci import chosen, ci_options, exit_code, keep_baseline, open_events
 from mmload.cli._options import json_option, print_json, profile_options, read_profile
+from mmload.cli._remote import allowed, remote_options
 from mmload.model import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from mmload.launch import Finished
+    from mmload.profile import Profile
     from mmload.report.events import EventLines
 
 
 @click.command(epilog="Example: mmload run traffic_profiles/burst.toml --target sim")
 @profile_options
+@remote_options
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder; default reports/<profile>-<UTC time>."
 )
@@ -54,6 +57,8 @@ def run(
     seed: int | None,
     workers: int | None,
     plugins: tuple[Path, ...],
+    yes: bool,
+    insecure: bool,
     out: Path | None,
     prometheus_port: int,
     prometheus_addr: str,
@@ -85,9 +90,13 @@ def run(
     from mmload.launch.children import free_port
 
     words = chosen(fail_on)
-    wanted = read_profile(profile, target, sets, seed, workers, plugins)
     lines = open_events(events)
     say = _teller(quiet, lines, alone=events == "-")
+
+    def read(more: list[str]) -> Profile:
+        return read_profile(profile, target, [*sets, *more], seed, workers, plugins)
+
+    wanted = allowed(read, profile, yes, insecure, say)
     options = RunOptions(
         out=out,
         show=not (quiet or no_progress or events == "-"),

@@ -1,7 +1,8 @@
 """The Locust master of a run: gathers the workers, gives the start, writes the one journal.
 
 Run as ``python -m mmload.drive.master --run-dir RUN --port P --workers N``. SIGTERM or SIGINT ends the
-traffic and lets what is in flight finish; SIGUSR1 does the same because the budget is spent.
+traffic and lets what is in flight finish; SIGUSR1 does the same because the budget is spent, SIGUSR2
+because enough is known.
 """
 
 from __future__ import annotations
@@ -246,6 +247,8 @@ def _run(options: argparse.Namespace) -> int:
         (signal.SIGTERM, "interrupted"),
         (signal.SIGINT, "interrupted"),
         (signal.SIGUSR1, "budget"),
+        (signal.SIGUSR2, "error_rate"),
+        (signal.SIGUSR2, "settled"),
     ):
         gevent.signal_handler(number, master.stop, reason)
     try:

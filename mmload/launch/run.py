@@ -24,6 +24,7 @@ from mmload import baseline
 from mmload import plan as planning
 from mmload.baseline import Baseline
 from mmload.baseline import read as read_baseline
+from mmload.launch.breaker import Breaker
 from mmload.launch.children import Child, free_port
 from mmload.launch.environment import environment
 from mmload.launch.finish import Finished, finish
@@ -37,6 +38,7 @@ from mmload.profile import Profile, api_key, judge_key
 from mmload.report.events import EventLines
 from mmload.report.files import write_text
 from mmload.report.live import LiveView
+from mmload.summary import RunReader
 
 _TICK_S: Final = 0.5
 _SCORER_S: Final = 300.0
@@ -66,6 +68,10 @@ class RunOptions:
     """Gets the run as JSON lines."""
     baseline: Path | None = None
     """File of figures that must not have become worse."""
+    settled: Callable[[RunReader], str | None] | None = None
+    """Asked twice a second; what it answers is why nothing more needs to be sent."""
+    brief: bool = False
+    """Write figures only: a step of a search, whose report `mmload report` draws when it is wanted."""
     remote_workers: bool = False
     """Wait for workers of other hosts (``mmload worker``) instead of starting some here."""
     master_host: str = "127.0.0.1"
@@ -126,7 +132,7 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
         fleet.settle_judge(interrupt, options)
         keys.append(api_key(profile.target, os.environ))
         secrets = tuple(key for key in keys if key)
-        finished = finish(run_dir, environment(), secrets, watch.reader)
+        finished = finish(run_dir, environment(), secrets, watch.reader, brief=options.brief)
         fleet.settle_outlets(finished)
     return finished, interrupt.count > 0
 
@@ -319,8 +325,9 @@ def _attend(
 ) -> None:
     """Until the master ends: the live view, Ctrl-C, the budget."""
     assert fleet.master is not None
-    told, spent = 0, False
+    told, spent, broken = 0, False, False
     budget = profile.cost.budget_usd
+    breaker = Breaker(profile.target)
     with LiveView(show=options.show) as view:
 
         def tell(text: str) -> None:
@@ -339,6 +346,14 @@ def _attend(
             if budget and not spent and state.cost_usd is not None and state.cost_usd >= budget:
                 tell(f"the budget of {budget:g} USD is spent: no more requests")
                 fleet.master.signal(signal.SIGUSR1)
+                spent = True
+            if not broken and breaker.open(watch.reader.summary, watch.reader.info):
+                tell(f"{breaker.ratio:.0%} of the last requests failed: no more requests")
+                fleet.master.signal(signal.SIGUSR2)
+                broken = True
+            if options.settled is not None and not spent and (why := options.settled(watch.reader)):
+                tell(why)
+                fleet.master.signal(signal.SIGUSR2)
                 spent = True
             if interrupt.count > told:
                 told = interrupt.count

@@ -143,6 +143,11 @@ class Target(_Strict):
     """Check the certificate of an ``https`` target."""
     allow_remote: bool = False
     """Allow a target that is not on this machine."""
+    stop_at_error_ratio: Share | None = None
+    """Stop the run when more than this share of what ended in the last ``stop_window_s`` failed (of at least
+    20; shed requests do not count as failed)."""
+    stop_window_s: Positive = 10.0
+    """The seconds that ``stop_at_error_ratio`` looks back on."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key. Never the key itself."""
     headers: dict[str, str] = {}
@@ -157,6 +162,9 @@ class Target(_Strict):
     you did not ask for, since some servers refuse fields that they do not know."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 16 * 1024 * 1024
     """An answer longer than this ends as ``body_too_large``."""
+    quirks: list[str] | None = None
+    """What clients of this target have to work around, one phrase each: counts as friction. Leave it out if
+    nobody has looked; ``[]`` says that there is none."""
     sim: Sim = Sim()
     """The embedded practice pipeline."""
     ocr: Ocr = Ocr()
@@ -367,6 +375,9 @@ class Cost(_Strict):
     """A request given up by us is billed for its input, as providers do."""
     budget_usd: Positive | None = None
     """Stop sending when the run has cost this much."""
+    workflows: dict[str, list[str]] = {}
+    """Names of workflows and the tasks that each is made of, to see the cost by workflow; a task belongs to one
+    at most."""
 
 
 class Gates(_Strict):

@@ -211,6 +211,7 @@ def partial(measured: Measured) -> str:
         "cut": "The run was cut short: this is a report of what had been written down by then.",
         "interrupted": "The run was interrupted: this is a report of what had been measured by then.",
         "budget": "The run stopped at its budget: later phases are missing or short.",
+        "error_rate": "The run stopped as the target failed too often: later phases are missing or short.",
     }
     return said.get(reason, "" if reason in ("", "done") else f"The run ended early: {reason}.")
 

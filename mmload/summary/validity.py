@@ -149,7 +149,7 @@ def _cut_short(view: View, ending: Ending, gone: int) -> Iterator[str]:
             yield f"the run was cut off after {seconds:.0f} s; run it again"
         elif ending.reason == "budget":
             yield f"the budget was spent after {seconds:.0f} s; raise cost.budget_usd or plan fewer requests"
-        elif ending.reason != "done":
+        elif ending.reason not in ("done", "settled"):
             yield f"the run was stopped after {seconds:.0f} s ({ending.reason})"
     lost = sorted({str(e.get("worker")) for e in ending.events if e.get("name") == "worker_lost"})
     if lost:
@@ -200,6 +200,9 @@ def _warnings(view: View) -> Iterator[str]:
     lag = milliseconds(summary.peaks.get("loop_lag_us"))
     if lag is not None and lag > 10 * LAG_FLOOR_MS:
         yield f"a worker's event loop once stood still for {lag:.0f} ms; keep the machine otherwise idle"
+    target = view.info.profile.target
+    if not target.tls_verify and (target.url or "").startswith("https:"):
+        yield "the certificate of the target was not checked (target.tls_verify = false, or --insecure)"
     duplicates = summary.tallies.get("duplicate_records", 0)
     if duplicates:
         yield f"{duplicates} records arrived twice and were counted once"
