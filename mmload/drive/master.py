@@ -2,7 +2,7 @@
 
 Run as ``python -m mmload.drive.master --run-dir RUN --port P --workers N``. SIGTERM or SIGINT ends the
 traffic and lets what is in flight finish; SIGUSR1 does the same because the budget is spent, SIGUSR2
-because enough is known.
+because enough is known, SIGHUP because the target fails too often.
 """
 
 from __future__ import annotations
@@ -247,7 +247,7 @@ def _run(options: argparse.Namespace) -> int:
         (signal.SIGTERM, "interrupted"),
         (signal.SIGINT, "interrupted"),
         (signal.SIGUSR1, "budget"),
-        (signal.SIGUSR2, "error_rate"),
+        (signal.SIGHUP, "error_rate"),
         (signal.SIGUSR2, "settled"),
     ):
         gevent.signal_handler(number, master.stop, reason)

@@ -349,7 +349,7 @@ def _attend(
                 spent = True
             if not broken and breaker.open(watch.reader.summary, watch.reader.info):
                 tell(f"{breaker.ratio:.0%} of the last requests failed: no more requests")
-                fleet.master.signal(signal.SIGUSR2)
+                fleet.master.signal(signal.SIGHUP)
                 broken = True
             if options.settled is not None and not spent and (why := options.settled(watch.reader)):
                 tell(why)
