@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import mmload
@@ -21,13 +21,12 @@ from mmload.corpus import Bodies, Suite
 from mmload.model import NS_PER_S, InputError, Item
 from mmload.profile import Profile, Target, to_toml_dict
 from mmload.schedule import Schedule
+from mmload.scorecard import matrix
 from mmload.shapes import Shape
 from mmload.tasks import Task, prompts
 from mmload.wire import Adapter
 
 Progress = Callable[[int, int], None]
-MATRIX_VERSION: Final = "1.0.0"
-"""Version of the built-in definition of tasks, scorers and gates (semantic versioning)."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,19 @@ def _fingerprint(profile: Profile, tasks: Mapping[str, Task], bodies: Bodies, co
     return digest.hexdigest()
 
 
+def content_fingerprint(plan: Plan) -> str:
+    """sha256 of what is asked and when, whoever is asked: as ``fingerprint``, with the suite in the place of
+    the request bodies, which name the model. Candidates of a comparison share it."""
+    digest = hashlib.sha256(plan.schedule.fingerprint_bytes())
+    manifest = plan.suite.manifest
+    digest.update(f"{manifest.items_sha256}|{manifest.pixels_sha256}|".encode())
+    digest.update(plan.bodies.stream.tobytes())
+    digest.update(plan.profile.mix.model_dump_json(exclude={"items_file"}).encode())
+    for name in sorted(plan.tasks):
+        digest.update(f"{name}={plan.tasks[name].version}".encode())
+    return digest.hexdigest()
+
+
 def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[str, Any]:
     """What a master is told (``plan.json``): profile, target, and the first frame of the journal.
 
@@ -150,7 +162,10 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
         "workers": profile.workers,
         "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "workload_fingerprint": plan.fingerprint,
-        "matrix_version": MATRIX_VERSION,
+        "content_fingerprint": content_fingerprint(plan),
+        "prompt_versions": {name: _prompt_version(name, task) for name, task in plan.tasks.items()},
+        "matrix_version": matrix().version,
+        "matrix_id": matrix().id,
         "target": profile.target.engine or urlsplit(url).netloc.rpartition("@")[2],
         "mmload_version": mmload.__version__,
         "task_weights": plan.task_weights,
@@ -168,6 +183,15 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
         "metrics_url": "",
         "run_frame": frame,
     }
+
+
+def _prompt_version(name: str, task: Task) -> str:
+    """The task's prompt file by name, version and digest; of a task without one its own version, which holds
+    the digest of the files that it uses."""
+    try:
+        return prompts.name_of(name, 1)
+    except InputError:
+        return f"{name}@{task.version}"
 
 
 def make_folder(profile: Profile, out: Path | None) -> Path:

@@ -4,6 +4,7 @@ Pure functions on counts and small arrays. Not aware of requests, of phases, or 
 about. Unless a name says otherwise, ``confidence`` is two-sided; a ``*_lower`` or ``*_upper`` is one-sided.
 """
 
+from mmload.intervals.bootstrap import crossed_weights, p_of_zero, percentile_interval
 from mmload.intervals.clusters import Clustered, clustered_ratio, clustered_share, t_interval
 from mmload.intervals.distributions import beta_quantile, betainc, binomial_cdf, normal_quantile, t_quantile
 from mmload.intervals.estimate import CERTIFY, CONFIDENCE, Estimate
@@ -23,13 +24,14 @@ from mmload.intervals.proportions import (
     wilson,
     wilson_bound_n,
 )
-from mmload.intervals.pvalues import holm, mcnemar, two_sided_p
+from mmload.intervals.pvalues import benjamini_hochberg, holm, mcnemar, two_sided_p
 
 __all__ = [
     "CERTIFY",
     "CONFIDENCE",
     "Clustered",
     "Estimate",
+    "benjamini_hochberg",
     "beta_quantile",
     "betainc",
     "binomial_cdf",
@@ -40,12 +42,15 @@ __all__ = [
     "clustered_ratio",
     "clustered_share",
     "confidence_sequence",
+    "crossed_weights",
     "early_stopping_rank",
     "hajek",
     "holm",
     "kish",
     "mcnemar",
     "normal_quantile",
+    "p_of_zero",
+    "percentile_interval",
     "quantile_rank_lower",
     "quantile_rank_upper",
     "t_interval",

@@ -37,6 +37,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """P values adjusted so that their rejections hold a false share of at most the level (Benjamini and
+    Hochberg 1995), in the order given."""
+    order = sorted(range(len(p_values)), key=lambda i: -p_values[i])
+    adjusted = [0.0] * len(p_values)
+    least = 1.0
+    for rank, i in enumerate(order):
+        least = min(least, len(p_values) / (len(p_values) - rank) * p_values[i])
+        adjusted[i] = least
+    return adjusted
+
+
 def two_sided_p(z: float) -> float:
     """Of a standard normal deviate."""
     return 2 * (1 - STANDARD.cdf(abs(z)))

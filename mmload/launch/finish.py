@@ -14,13 +14,15 @@ from typing import Any
 
 from mmload import baseline, corpus, journal, report, verdict
 from mmload.histogram import hgrm, hlog
-from mmload.model import Check, InputError, Item, Money, Verdict
+from mmload.model import Check, InputError, Item, Verdict
 from mmload.profile import Cost, Profile, frozen_toml
 from mmload.report.answers import AnswerRow, write_answers
 from mmload.report.files import write_text
 from mmload.report.parquet import RequestRow, write_requests
+from mmload.scorecard import scorecard
 from mmload.summary import (
     RUN_JOURNAL,
+    Attribution,
     Ending,
     Judged,
     RunInfo,
@@ -30,6 +32,7 @@ from mmload.summary import (
     intervals_for_log,
     judged,
     merged_latency,
+    review_figures,
     scores_of,
     series,
     server_series,
@@ -57,10 +60,12 @@ def finish(
     secrets: tuple[str, ...] = (),
     reader: RunReader | None = None,
     cost: Cost | None = None,
+    brief: bool = False,
 ) -> Finished:
     """Write every file of the run folder from its journals. Raises ``InputError`` if there is no run.
 
-    ``cost`` puts other prices in the place of those that the run was made with.
+    ``cost`` puts other prices in the place of those that the run was made with. ``brief``: only
+    ``summary.json`` and the profile, in a tenth of the time.
     """
     if not (run_dir / RUN_JOURNAL).exists():
         raise InputError(f"{run_dir}: no run of mmload in this folder ({RUN_JOURNAL} is missing)")
@@ -73,15 +78,25 @@ def finish(
     found, _, decided = verdict.conclude(
         measured, info.profile.gates, _regressions(run_dir, measured, info.profile)
     )
+    found["scorecard"] = scorecard(found, info.profile)
+    write_text(run_dir / "profile.toml", frozen_toml(info.profile))
+    if brief:
+        from mmload.report.folder import clean
+
+        text = json.dumps(clean(found, secrets), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(run_dir / "summary.json", text + "\n")
+        return Finished(run_dir, found, decided, info.profile)
     shown = worst_seqs(reader.summary)
     plots = series(reader.summary, info, answers_of(run_dir, shown), scores_of(run_dir, shown))
     plots["server"] = server_series(server, info)
     if environment is None:
         environment = _stored_environment(run_dir)
-    write_text(run_dir / "profile.toml", frozen_toml(info.profile))
     write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
     _write_histograms(run_dir, reader, info)
-    _write_rows(run_dir, info, secrets)
+    causes = Attribution(info, reader.summary)
+    _write_rows(run_dir, info, causes, secrets)
+    found["attribution"], found["quality"]["by_model"] = causes.figures(), causes.by_model()
+    found["quality"]["review"] = review_figures(run_dir, info.profile.quality.require_strict_schema)
     run_info = {**info.header, "cut": reader.end is None, "end_reason": ending.reason}
     report.write(
         run_dir,
@@ -130,8 +145,9 @@ def _write_histograms(run_dir: Path, reader: RunReader, info: RunInfo) -> None:
             write_text(run_dir / f"{metric}.hgrm", hgrm(histogram))
 
 
-def _write_rows(run_dir: Path, info: RunInfo, secrets: tuple[str, ...]) -> None:
+def _write_rows(run_dir: Path, info: RunInfo, causes: Attribution, secrets: tuple[str, ...]) -> None:
     scores = scores_of(run_dir)
+    prompts: Mapping[str, str] = info.header.get("prompt_versions") or {}
     phase_of: dict[int, str] = {p.number: p.name for p in info.phases}
     first_seqs = [p.first_seq for p in info.phases]
 
@@ -141,8 +157,18 @@ def _write_rows(run_dir: Path, info: RunInfo, secrets: tuple[str, ...]) -> None:
                 continue
             for record in body:
                 item = info.items[record.item]
-                cost: Money = info.book.bill(record, item.prompt_tokens).total
-                yield RequestRow(record, phase_of[record.phase], item, cost, scores.get(record.seq))
+                bill, score = info.book.bill(record, info.input_estimate[record.item]), scores.get(record.seq)
+                blame = causes.add(record, score)
+                yield RequestRow(
+                    record,
+                    phase_of[record.phase],
+                    item,
+                    bill.total,
+                    score,
+                    "" if blame is None else str(blame),
+                    prompts.get(item.task, ""),
+                    bill,
+                )
 
     def answers() -> Iterator[AnswerRow]:
         for kind, body in journal.Follower(run_dir / RUN_JOURNAL).poll():

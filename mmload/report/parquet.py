@@ -6,7 +6,7 @@ Not aware of where rows come from, nor of how they were scored or priced.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +28,14 @@ class RequestRow(NamedTuple):
     item: Item | None
     cost: Money
     score: Score | None
+    blame: str = ""
+    """Whose failure it is, empty of none."""
+    prompt_version: str = ""
+    parts: Sequence[Money] = ()
+    """``cost`` by component, in the order of ``COST_PARTS``; may be left out."""
+
+
+COST_PARTS = ("model", "retries", "validators", "tools", "fallback", "review")
 
 
 _STRINGS = {
@@ -67,6 +75,10 @@ _OF_ITEM: dict[str, pa.DataType] = {
     "image_format": pa.string(),
     "prompt_tokens": pa.int64(),
     "streaming": pa.bool_(),
+    "image_size": pa.string(),
+    "prompt_size": pa.string(),
+    "lang": pa.string(),
+    "prompt_version": pa.string(),
 }
 _OF_RESULT: dict[str, pa.DataType] = {
     "e2e_ms": pa.float64(),
@@ -78,7 +90,9 @@ _OF_RESULT: dict[str, pa.DataType] = {
     "schema_status": pa.string(),
     "answer_status": pa.string(),
     "critical_hallucinations": pa.int64(),
+    "blame": pa.string(),
 }
+_OF_RESULT |= {f"{part}_micro_usd": pa.int64() for part in COST_PARTS}
 SCHEMA = pa.schema(
     [(name, _type_of(name)) for name in Record._fields] + list(_OF_ITEM.items()) + list(_OF_RESULT.items())
 )
@@ -128,6 +142,10 @@ def _item(row: RequestRow) -> tuple[Any, ...]:
         largest.format if largest else None,
         item.prompt_tokens,
         item.streaming,
+        item.slices.get("image_size"),
+        item.slices.get("prompt_size"),
+        item.slices.get("lang"),
+        row.prompt_version or None,
     )
 
 
@@ -143,6 +161,8 @@ def _result(row: RequestRow) -> tuple[Any, ...]:
         score.schema if score else None,
         score.status if score else None,
         score.critical if score else None,
+        row.blame or None,
+        *(row.parts or (None,) * len(COST_PARTS)),
     )
 
 

@@ -34,7 +34,7 @@ from mmload.summary.twins import robustness_figures
 from mmload.summary.validity import Ending, missing, validity_figures
 from mmload.summary.view import Cells, View, latency_figures, ratio
 
-SCHEMA_VERSION: Final = "1.0.0"
+SCHEMA_VERSION: Final = "1.1.0"
 _COST_GATES: Final = ("per_query_usd_max", "per_good_query_usd_max")
 
 
@@ -112,7 +112,9 @@ def _run(info: RunInfo, ending: Ending) -> dict[str, Any]:
         "duration_s": round((end_ns or ending.last_ns or info.phases[-1].end_ns) / NS_PER_S, 3),
         "workers": h.get("workers"),
         "workload_fingerprint": h.get("workload_fingerprint"),
+        "content_fingerprint": h.get("content_fingerprint"),
         "matrix_version": h.get("matrix_version"),
+        "matrix_id": h.get("matrix_id"),
         "mmload_version": h.get("mmload_version"),
         "end_reason": ending.reason,
     }
@@ -136,6 +138,7 @@ def _counts(view: View, ending: Ending, gone: int) -> dict[str, Any]:
         "shed": view.sum(M.SHED),
         "not_sent": view.sum(M.NOT_SENT) + gone,
         "retried": view.sum(M.RETRIED),
+        "attempts": view.sum(M.ATTEMPTS),
         "errors": dict(sorted(errors.items(), key=lambda kv: (-kv[1], kv[0]))),
     }
 

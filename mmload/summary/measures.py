@@ -57,6 +57,7 @@ class M(_FromZero):
     WITHIN_SLO = auto()
     CENSORED = auto()
     RETRIED = auto()
+    ATTEMPTS = auto()
     SERVICE_US = auto()
     TOKENS_IN = auto()
     TOKENS_OUT = auto()
@@ -202,6 +203,7 @@ def record_rows(c: Columns, costs: Ints) -> Ints:
         (M.RETRIED, c.attempts > 1),
     ):
         x[:, column] = mask
+    x[:, M.ATTEMPTS] = np.maximum(c.attempts, 0)
     x[:, M.SERVICE_US] = np.where(c.has_service, c.service_us, 0)
     for column, values in (
         (M.TOKENS_IN, c.tokens_in),
