@@ -132,8 +132,14 @@ class Master:
         while len(self.ready) < self.expected:
             # Said again and again: a worker that has just connected may not listen for it yet.
             self.runner.send_message(messages.PLAN, told)
-            if time.monotonic() > give_up or self.runner.worker_count < self.expected:
+            if self.runner.worker_count < self.expected:
                 raise MmloadError("a worker was lost while it made itself ready; see logs/worker-*.log")
+            if time.monotonic() > give_up:
+                late = sorted(set(range(self.expected)) - set(self.ready))
+                raise MmloadError(
+                    f"worker {', '.join(map(str, late))} did not get ready within {_PREPARE_S:.0f} s; "
+                    "see logs/worker-*.log"
+                )
             if self.reason != "done":
                 raise MmloadError("interrupted before the first request")
             self._wait(0.5)

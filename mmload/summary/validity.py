@@ -150,9 +150,9 @@ def _cut_short(view: View, ending: Ending, gone: int) -> Iterator[str]:
         elif ending.reason == "budget":
             yield f"the budget was spent after {seconds:.0f} s; raise cost.budget_usd or plan fewer requests"
         elif ending.reason == "error_rate":
-            limit = view.info.profile.target.stop_at_error_ratio or 0.0
+            share = view.info.profile.target.stop_at_error_ratio or 0.0
             yield (
-                f"the run was stopped after {seconds:.0f} s: more than {limit:.0%} of the last requests failed "
+                f"the run was stopped after {seconds:.0f} s: over {share:.0%} of the last requests failed "
                 "(target.stop_at_error_ratio)"
             )
         elif ending.reason not in ("done", "settled"):

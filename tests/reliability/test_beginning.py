@@ -1,0 +1,57 @@
+"""Before the first request: a worker that is late is waited for, one that never comes ends the run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from whole_runs import TINY, command
+
+from mmload.launch.children import free_port
+from reliability.servers import faults, head
+
+HERE = Path(__file__).parent
+PHASE = '[[phase]]\nname = "p"\nshape = "sustained"\nduration_s = 1\nrpm = 1200\n'
+
+
+@pytest.mark.live
+def test_a_worker_that_listens_late_still_hears_the_plan(tmp_path: Path) -> None:
+    profile, folder, port = tmp_path / "late.toml", tmp_path / "run", str(free_port())
+    with faults() as url:
+        profile.write_text(head(url) + PHASE)
+        run = subprocess.Popen(
+            command("run", str(profile), "--out", str(folder), "--master", "--master-port", port, "--quiet")
+        )
+        worker = subprocess.Popen([sys.executable, str(HERE / "late_worker.py"), "--master-port", port])
+        assert run.wait(60) in (0, 5)
+        assert worker.wait(30) == 0
+    counts = json.loads((folder / "summary.json").read_text())["counts"]
+    assert counts["ok"] == counts["planned"] == 20
+
+
+def test_workers_that_never_get_ready_are_named_and_the_run_ends() -> None:
+    said = subprocess.run(
+        [sys.executable, str(HERE / "never_ready.py")], capture_output=True, text=True, timeout=60, check=True
+    ).stdout.splitlines()
+    assert said[0].startswith("worker 1 did not get ready within 1 s; see logs/worker-*.log | ")
+    assert int(said[0].rpartition("| ")[2]) >= 2, "the plan is told again and again"
+    assert said[1].startswith("a worker was lost while it made itself ready")
+
+
+def test_a_refused_plan_leaves_a_users_folder_as_it_was(tmp_path: Path) -> None:
+    profile, folder = tmp_path / "bad.toml", tmp_path / "mine"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "notes.txt").write_text("keep me")
+    (folder / "deep" / "more.txt").write_text("me too")
+    profile.write_text(TINY + '[[phase]]\nname = "p"\nshape = "replay"\nduration_s = 1\ntrace = "none.csv"\n')
+    ran = subprocess.run(
+        command("run", str(profile), "--out", str(folder)), capture_output=True, text=True, timeout=60
+    )
+    assert ran.returncode == 2 and "none.csv" in ran.stderr and "Traceback" not in ran.stderr
+    assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*")) == [
+        "deep", "deep/more.txt", "notes.txt",
+    ]  # fmt: skip
+    assert (folder / "notes.txt").read_text() == "keep me"
