@@ -1,6 +1,7 @@
 # make run    the main job: a burst through the embedded pipeline, a verdict and a report
 # make test   lint, types, import floors and all tests
 # make bench  the generator beside its peers (minutes; see docs/benchmarks.md)
+# make test-servers   against LiteLLM and transformers serve (1.9 GB to install)
 # make lock   resolve the dependencies anew
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PROFILE ?= traffic_profiles/burst.toml
 
-.PHONY: run test lint unit system bench lock clean
+.PHONY: run test lint unit system bench test-servers lock clean
 
 run: $(VENV)/.run
 	$(BIN)/mmload run $(PROFILE)
@@ -24,6 +25,16 @@ lint: $(VENV)/.test
 
 unit: $(VENV)/.test system tests/node/node_modules/.installed
 	$(BIN)/pytest
+
+# Servers that nobody here wrote, in an environment of their own. PyTorch's CPU build must be where pip looks.
+SERVERS := .venv-servers
+test-servers: $(VENV)/.test $(SERVERS)/.installed
+	$(BIN)/pytest tests/servers/real_servers.py --timeout=600
+
+$(SERVERS)/.installed: requirements-servers.lock
+	$(PYTHON) -m venv $(SERVERS)
+	$(SERVERS)/bin/pip --disable-pip-version-check --quiet install --require-hashes -r requirements-servers.lock
+	touch $@
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/bench.py
@@ -54,6 +65,10 @@ lock: $(VENV)/.test
 		--no-header --upgrade --group build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade --group dev --extra ocr --extra otlp --extra notebook --constraint requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes --no-emit-index-url \
+		--no-header --upgrade --override tests/servers/without-torch.txt tests/servers/requirements.in \
+		-o requirements-servers.lock
+	cat tests/servers/torch.txt >> requirements-servers.lock
 
 clean:
-	rm -rf $(VENV) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SERVERS) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
