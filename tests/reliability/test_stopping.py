@@ -1,0 +1,98 @@
+"""The target is spared: Ctrl-C, the breaker, and no request before its time, whatever stood still."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from whole_runs import command
+
+from reliability.echoing import EchoServer, echoing
+from reliability.servers import faults, head
+
+pytestmark = pytest.mark.live
+LONG = '[[phase]]\nname = "p"\nshape = "sustained"\nduration_s = 60\nrpm = 3000\n'
+
+
+def begun(profile: Path, folder: Path, target: EchoServer, *options: str) -> subprocess.Popen[bytes]:
+    run = subprocess.Popen(command("run", str(profile), "--out", str(folder), "--quiet", *options))
+    give_up = time.monotonic() + 60
+    while len(target.at) < 25:
+        assert run.poll() is None and time.monotonic() < give_up, "the run did not begin"
+        time.sleep(0.02)
+    return run
+
+
+def test_ctrl_c_stops_sending_within_a_second_and_a_second_one_leaves_at_once(tmp_path: Path) -> None:
+    profile, folder = tmp_path / "p.toml", tmp_path / "run"
+    with echoing() as (target, _):
+        profile.write_text(head(target.url, streaming=0) + LONG)
+        run = begun(profile, folder, target)
+        asked = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(40) == 130
+        assert target.at[-1] - asked < 1.0
+        counts = json.loads((folder / "summary.json").read_text())["counts"]
+        assert counts["planned"] == 3000 == sum(counts[k] for k in ("ok", "failed", "shed", "not_sent"))
+
+        before = len(target.at)
+        run = subprocess.Popen(command("run", str(profile), "--out", str(tmp_path / "two"), "--quiet"))
+        while len(target.at) < before + 25:
+            time.sleep(0.02)
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        asked = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(40) == 130
+        assert target.at[-1] - asked < 1.0
+        assert time.monotonic() - asked < 15, "what was measured is still written"
+        assert not [child for child in children if child.is_running()]
+        assert (tmp_path / "two" / "summary.json").exists()
+
+
+def test_a_target_that_only_fails_is_left_alone(tmp_path: Path) -> None:
+    profile, folder = tmp_path / "p.toml", tmp_path / "run"
+    with faults(rates={"error-500": 0.9}) as url:
+        profile.write_text(head(url, stop_at_error_ratio=0.5, stop_window_s=3) + LONG)
+        ran = subprocess.run(
+            command("run", str(profile), "--out", str(folder), "--no-progress"),
+            capture_output=True,
+            text=True,
+        )
+    assert ran.returncode == 5
+    summary = json.loads((folder / "summary.json").read_text())
+    counts = summary["counts"]
+    assert counts["planned"] == 3000 == sum(counts[k] for k in ("ok", "failed", "shed", "not_sent"))
+    assert counts["not_sent"] > 2000 and summary["run"]["end_reason"] == "error_rate"
+    assert any("stop_at_error_ratio" in reason for reason in summary["validity"]["reasons"])
+    assert "failed too often" in (folder / "report.md").read_text()
+
+
+def test_after_a_stall_of_the_generator_no_request_leaves_before_its_time(tmp_path: Path) -> None:
+    profile, folder = tmp_path / "p.toml", tmp_path / "run"
+    with echoing() as (target, _):
+        text = head(target.url, streaming=0) + LONG.replace("duration_s = 60", "duration_s = 5")
+        profile.write_text(text.replace("e2e_ms = 60000", "e2e_ms = 1000"))
+        run = begun(profile, folder, target)
+        worker = next(
+            p for p in psutil.Process(run.pid).children() if "mmload.drive.worker" in " ".join(p.cmdline())
+        )
+        os.kill(worker.pid, signal.SIGSTOP)
+        time.sleep(1.2)
+        os.kill(worker.pid, signal.SIGCONT)
+        assert run.wait(60) == 5, "a generator that stood still makes the run invalid"
+        assert len(target.at) == 250, "each planned request once, and none beyond the plan"
+    rows = pq.read_table(folder / "requests.parquet", columns=["due_ns", "sent_ns"]).to_pylist()
+    assert all(row["sent_ns"] >= row["due_ns"] for row in rows)
+    # By any moment no more had left than were planned by then; they came late, never early.
+    due, sent = sorted(r["due_ns"] for r in rows), sorted(r["sent_ns"] for r in rows)
+    assert all(s >= d for s, d in zip(sent, due, strict=True))
+    assert max(s - d for s, d in zip(sent, due, strict=True)) > 0.8e9
