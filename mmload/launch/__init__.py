@@ -4,6 +4,7 @@ A plain process: no gevent, no aiohttp. Not aware of how a request is sent or sc
 """
 
 from mmload.launch.finish import Finished, finish
-from mmload.launch.run import RunOptions, run
+from mmload.launch.options import RunOptions
+from mmload.launch.run import run
 
 __all__ = ["Finished", "RunOptions", "finish", "run"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +150,16 @@ def _write_rows(run_dir: Path, info: RunInfo, causes: Attribution, secrets: tupl
     prompts: Mapping[str, str] = info.header.get("prompt_versions") or {}
     phase_of: dict[int, str] = {p.number: p.name for p in info.phases}
     first_seqs = [p.first_seq for p in info.phases]
+    share = info.profile.target.streaming
+    # The suite knows nothing of the target; which items are streamed is drawn when bodies are made.
+    asked = [replace(item, streaming=corpus.streams(item.id, share)) for item in info.items]
 
     def requests() -> Iterator[RequestRow]:
         for kind, body in journal.Follower(run_dir / RUN_JOURNAL).poll():
             if kind != journal.RECORDS:
                 continue
             for record in body:
-                item = info.items[record.item]
+                item = asked[record.item]
                 bill, score = info.book.bill(record, info.input_estimate[record.item]), scores.get(record.seq)
                 blame = causes.add(record, score)
                 yield RequestRow(

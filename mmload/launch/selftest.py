@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmload.launch.children import Child
-from mmload.launch.run import RunOptions, run
+from mmload.launch.options import RunOptions
+from mmload.launch.run import run
 from mmload.model import InputError
 from mmload.profile import Cost, Gates, Phase, Profile, Quality
 

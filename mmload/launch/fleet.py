@@ -1,0 +1,186 @@
+"""The processes of one run: started in the order in which they are needed, none of them left behind.
+
+Not aware of when the run is over, nor of what is made of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from types import FrameType
+from typing import Any, Final
+
+from mmload import plan as planning
+from mmload.launch.children import Child, free_port
+from mmload.launch.finish import Finished
+from mmload.launch.options import RunOptions
+from mmload.launch.outlets import LiveFile, Outlets
+from mmload.launch.scraping import Scraper, metrics_urls
+from mmload.launch.watch import Watch
+from mmload.model import MmloadError
+from mmload.plan import Plan
+from mmload.profile import Profile
+from mmload.report.files import write_text
+
+_SCORER_S: Final = 300.0
+_KILLED_S: Final = 5.0
+"""Without a last frame the scorer waits for more; it has scored what there is by then."""
+_JUDGE_S: Final = 130.0
+"""A little more than the judge gives itself after the last frame (``mmload.judge.AFTER_END_S``)."""
+
+
+@dataclass
+class Interrupt:
+    """Ctrl-C: the first ends the traffic, the second ends everything."""
+
+    count: int = 0
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+
+class Fleet:
+    """The processes of one run. Whatever happens, none of them is left behind."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.logs = run_dir / "logs"
+        self.children: list[Child] = []
+        self.master: Child | None = None
+        self.scorer: Child | None = None
+        self.judge: Child | None = None
+        self.ended = False
+        """The last frame has been seen: the master ended as it should."""
+        self._scraper: Scraper | None = None
+        self._outlets: Outlets | None = None
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._scraper is not None:
+            self._scraper.stop()
+        if self._outlets is not None:
+            self._outlets.close()
+        for child in reversed(self.children):
+            child.end()
+
+    def _spawn(self, name: str, module: str, *arguments: str, pipe: bool = False) -> Child:
+        child = Child(name, module, arguments, self.logs, pipe)
+        self.children.append(child)
+        return child
+
+    def call_up(self, profile: Profile, options: RunOptions) -> None:
+        """Master and workers: they load what they need while the plan is made, and wait for it."""
+        host, port = options.master_host, str(options.master_port or free_port())
+        arguments = ["--run-dir", str(self.run_dir), "--bind-host", host, "--port", port]
+        if options.web_port is not None:
+            arguments += ["--web-host", options.web_host, "--web-port", str(options.web_port)]
+            options.say(f"Locust's page: http://{options.web_host}:{options.web_port}/")
+        self.master = self._spawn("master", "mmload.drive.master", *arguments)
+        if options.remote_workers:
+            options.say(
+                f"waiting for {profile.workers} workers: "
+                f"mmload worker --master-host {host} --master-port {port}"
+            )
+        else:
+            for i in range(profile.workers):
+                name = f"worker-{i}"
+                self._spawn(name, "mmload.drive.worker", "--master-host", host, "--master-port", port)
+
+    def start(self, plan: Plan, options: RunOptions) -> Watch:
+        """The target, the order that the master waits for, and what follows the run."""
+        profile = plan.profile
+        target = None
+        if profile.target.engine is not None:
+            config = getattr(profile.target, profile.target.engine).model_dump_json()
+            suite = str(plan.suite.dir)
+            target = self._spawn(
+                "target", "mmload.serve", "--engine", profile.target.engine, "--port", "0",
+                "--suite", suite, "--config", config, pipe=True,
+            )  # fmt: skip
+        url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
+        self._scrape(profile, url, options)
+        order = planning.order(plan, url, self.run_dir, options.remote_workers, options.web_port is not None)
+        self._outlets = outlets = Outlets(options.outlets, plan, order["run_frame"], options.say)
+        order["metrics_url"] = outlets.url
+        write_text(self.run_dir / "journal" / "plan.json", json.dumps(order))
+        _announce(plan, order, self.run_dir, options)
+        page = [LiveFile(self.run_dir)] if options.web_port is not None else []
+        return Watch(self.run_dir, [*outlets.sinks, *page], profile.workers)
+
+    def start_scoring(self, profile: Profile) -> None:
+        """What follows the journal, once there is one: until the workers stand ready they need the cores."""
+        if self.scorer is None:
+            self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
+            if profile.quality.judge is not None:
+                self.judge = self._spawn("judge", "mmload.judge", str(self.run_dir))
+            Thread(target=_load_writers, daemon=True).start()
+
+    def _scrape(self, profile: Profile, url: str, options: RunOptions) -> None:
+        """The target's own metrics, beside ours, if it has any."""
+        urls, named = metrics_urls(profile.target, url)
+        target = profile.target
+        self._scraper = Scraper(self.run_dir, urls, target.metrics_interval_s, target.tls_verify)
+        for line in self._scraper.start(named):
+            options.say(line)
+
+    def settle(self, interrupt: Interrupt) -> None:
+        """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
+        assert self.master is not None
+        if self._scraper is not None:
+            self._scraper.stop()
+        # The last frame is the master's last word; what it then takes to leave is not waited for.
+        code = 0 if self.ended else self.master.process.wait()
+        if self.scorer is None or (code and not self._has_begun()):
+            if interrupt.count:
+                raise KeyboardInterrupt
+            raise MmloadError(self.master.last_words())
+        give_up = time.monotonic() + (_KILLED_S if code or interrupt.count > 1 else _SCORER_S)
+        while self.scorer.alive and time.monotonic() < give_up and interrupt.count < 2:
+            time.sleep(0.05)
+        if not self.scorer.alive and self.scorer.process.returncode:
+            raise MmloadError(f"the scorer failed: {self.scorer.last_words()}")
+
+    def settle_judge(self, interrupt: Interrupt, options: RunOptions) -> None:
+        """Let the judge finish within its time, and go on without it if it does not: it decides nothing."""
+        if self.judge is None:
+            return
+        give_up = time.monotonic() + (_JUDGE_S if self.ended and not interrupt.count else 0.0)
+        if self.judge.alive and time.monotonic() < give_up:
+            options.say(f"waiting for the judge, for {_JUDGE_S:g} s at most")
+        while self.judge.alive and time.monotonic() < give_up and not interrupt.count:
+            time.sleep(0.05)
+        if self.judge.end() > 0:
+            options.say(f"the judge failed: {self.judge.last_words()}")
+
+    def _has_begun(self) -> bool:
+        return (self.run_dir / "journal" / "run.mmj").stat().st_size > 64
+
+    def settle_outlets(self, finished: Finished) -> None:
+        """The verdict to whoever scrapes, and time to take it."""
+        if self._outlets is not None:
+            self._outlets.settle(finished.figures)
+
+
+def _announce(plan: Plan, order: Mapping[str, Any], run_dir: Path, options: RunOptions) -> None:
+    if options.events is not None:
+        frame = order["run_frame"]
+        options.events.started(
+            run_dir=str(run_dir),
+            run_id=frame["run_id"],
+            profile=plan.profile.name,
+            target=frame["target"],
+            workload_fingerprint=plan.fingerprint,
+            metrics_url=order["metrics_url"] or None,
+        )
+
+
+def _load_writers() -> None:
+    """Import what writes the report while the run runs: a second that is not waited for at its end."""
+    importlib.import_module("mmload.report.folder")
