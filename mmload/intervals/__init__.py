@@ -4,6 +4,7 @@ Pure functions on counts and small arrays. Not aware of requests, of phases, or 
 about. Unless a name says otherwise, ``confidence`` is two-sided; a ``*_lower`` or ``*_upper`` is one-sided.
 """
 
+from mmload.intervals.betting import against_mean
 from mmload.intervals.bootstrap import crossed_weights, p_of_zero, percentile_interval
 from mmload.intervals.clusters import Clustered, clustered_ratio, clustered_share, t_interval
 from mmload.intervals.distributions import beta_quantile, betainc, binomial_cdf, normal_quantile, t_quantile
@@ -31,6 +32,7 @@ __all__ = [
     "CONFIDENCE",
     "Clustered",
     "Estimate",
+    "against_mean",
     "benjamini_hochberg",
     "beta_quantile",
     "betainc",

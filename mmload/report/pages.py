@@ -51,8 +51,8 @@ def capacity_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -
         title=f"{found.get('profile') or 'capacity'}: {rpm(at_quality.get('value'))} rpm at quality",
         found=found,
         value=rpm(at_quality.get("value")),
-        sentence=_capacity_sentence(found),
-        headlines=_capacity_headlines(found),
+        sentence=capacity_sentence(found),
+        headlines=capacity_headlines(found),
         charts=capacity.draw_all(found) if charts is None else charts,
         levels=_levels(found),
         fleet=_fleet(found),
@@ -60,7 +60,8 @@ def capacity_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -
     )
 
 
-def _capacity_sentence(found: Mapping[str, Any]) -> str:
+def capacity_sentence(found: Mapping[str, Any]) -> str:
+    """What was found, after the number itself."""
     at_quality = found.get("rpm_at_quality") or {}
     if not known(at_quality.get("value")):
         return "No load was found at which every gate holds."
@@ -74,7 +75,8 @@ def _capacity_sentence(found: Mapping[str, Any]) -> str:
     return f"{said}. Nothing gave way: the limit lies beyond what was tried."
 
 
-def _capacity_headlines(found: Mapping[str, Any]) -> list[Headline]:
+def capacity_headlines(found: Mapping[str, Any]) -> list[Headline]:
+    """The figures that stand beside it."""
     alone, value = found.get("latency_only_rpm"), (found.get("rpm_at_quality") or {}).get("value")
     over = (
         f"{alone / value:.1f} times what holds at quality" if known(alone) and known(value) and value else ""

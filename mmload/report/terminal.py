@@ -14,6 +14,7 @@ from mmload.profile import Profile
 from mmload.report.escape import terminal
 from mmload.report.measured import Measured
 from mmload.report.verdicts import WORDS, GateLine, gates, headlines, partial, sentence, word
+from mmload.report.wording import gate_title, ms, percent, rpm
 
 _MARKS = {"pass": "ok  ", "fail": "FAIL", "inconclusive": "open"}
 
@@ -49,3 +50,26 @@ def _gates(lines: list[GateLine], width: int) -> list[str]:
         between = f"  ({gate.interval})" if gate.interval else ""
         written.append((head + between if len(head + between) <= width else head).rstrip()[:width])
     return written
+
+
+def capacity_conclusion(found: Mapping[str, Any], folder: Path, width: int = 80) -> str:
+    """The answer of a capacity search, what stands beside it, its path, and where the report is."""
+    from mmload.report.pages import capacity_headlines, capacity_sentence
+
+    value = rpm((found.get("rpm_at_quality") or {}).get("value"))
+    said = f"{WORDS[found['verdict']].upper()}: {value} {terminal(capacity_sentence(found))}"
+    lines = [*wrap(said, width, subsequent_indent="  "), ""]
+    for headline in capacity_headlines(found):
+        lines.append(f"  {headline.label:<32} {headline.value} {headline.unit}".rstrip())
+        lines += wrap(terminal(headline.detail), width, initial_indent=" " * 35, subsequent_indent=" " * 35)
+    lines += ["", *(_capacity_level(level)[:width] for level in found["levels"])]
+    for note in found["notes"]:
+        lines += wrap(terminal(note), width, initial_indent="  - ", subsequent_indent="    ")
+    return "\n".join([*lines, "", f"report: {folder / 'capacity.html'}"])
+
+
+def _capacity_level(level: Mapping[str, Any]) -> str:
+    mark = _MARKS.get(str(level["verdict"]), "open") if level["valid"] else "void"
+    said = f"  {mark}  {level['step']:<8} {rpm(level['rpm']):>7} rpm  quality {percent(level['quality']):>6}"
+    said += f"  p95 {ms(level['e2e_p95_ms']):>7}"
+    return said + (f"  ({gate_title(level['limited_by'])})" if level["limited_by"] else "")

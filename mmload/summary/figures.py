@@ -13,16 +13,10 @@ from mmload.intervals import CONFIDENCE
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.price import usd
 from mmload.summary.benchmarks import benchmark_figures, conflict_figures
+from mmload.summary.bursts import Recovery, burst_figures, recovery
 from mmload.summary.evidence import UNKNOWN, Evidence, gather, robustness_evidence
 from mmload.summary.judge import Judged, judge_figures
-from mmload.summary.levels import (
-    JudgedLevel,
-    Recovery,
-    judge_levels,
-    latency_only_rpm,
-    recovery,
-    rpm_at_quality,
-)
+from mmload.summary.levels import JudgedLevel, judge_levels, latency_only_rpm, rpm_at_quality
 from mmload.summary.measures import M
 from mmload.summary.money import bill, break_even_usd, cost_figures, good_queries
 from mmload.summary.quality import quality_figures
@@ -216,6 +210,7 @@ def _phase(
         "cost": cost_figures(view),
         "recovery_s": after.seconds if after else None,
         "peak_backlog": after.peak_backlog if after else None,
+        "burst": burst_figures(summary, info, cells, plan, ending.stopped_ns(info)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Requests per minute at quality: the highest offered load at which every gate holds, and bursts.
+"""Requests per minute at quality: the highest offered load at which every gate holds.
 
 Not aware of how a level came about, nor of the verdict on the run.
 """
@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
-
-from mmload.model import NS_PER_S, CheckVerdict, PhasePlan
+from mmload.model import CheckVerdict
 from mmload.profile import Gates
 from mmload.summary.evidence import GATES, OF_THE_RUN, Evidence, gather
-from mmload.summary.measures import F, M
+from mmload.summary.measures import M
 from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import Summary
 from mmload.summary.view import Cells, View, rounded
-
-_RECOVERED_S: Final = 10.0
-_RECOVERED_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -131,62 +126,3 @@ def latency_only_rpm(levels: Sequence[JudgedLevel]) -> float | None:
             break
         best = max(best or 0.0, level.achieved_rpm)
     return None if best is None else round(best, 2)
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What followed the bursts of one phase: the worst of them."""
-
-    seconds: float | None
-    """From the end of the burst until the objective held again for 10 s; None if it never did."""
-    watched_s: float
-    """How long it was watched for, where it never did."""
-    peak_backlog: int
-
-
-def recovery(summary: Summary, info: RunInfo, cells: Cells, plan: PhasePlan) -> Recovery | None:
-    """Recovery of a burst phase; None for other shapes.
-
-    Back within the objective: of the requests due in the 10 s from there on, at most 5% missed their
-    objective, failures and sheds among them.
-    """
-    bursts = info.bursts(plan)
-    if not bursts:
-        return None
-    mine = cells.phase == plan.number
-    first, last = plan.start_ns // info.bin_ns, -(-plan.end_ns // info.bin_ns)
-    size = last - first
-    place = cells.bin[mine] - first
-    sent, missed = np.zeros(size), np.zeros(size)
-    data = cells.data[mine]
-    np.add.at(sent, place, data[:, M.PLANNED] - data[:, M.NOT_SENT])
-    np.add.at(missed, place, data[:, M.PLANNED] - data[:, M.NOT_SENT] - data[:, M.WITHIN_SLO])
-    worst: float | None = 0.0
-    watched = 0.0
-    for k, (_, end_s) in enumerate(bursts):
-        until = bursts[k + 1][0] if k + 1 < len(bursts) else plan.end_ns / NS_PER_S
-        found = _time_to_recover(
-            sent, missed, end_s / info.bin_s - first, until / info.bin_s - first, info.bin_s
-        )
-        if found is None:
-            worst, watched = None, max(watched, until - end_s)
-        elif worst is not None:
-            worst = max(worst, found)
-    return Recovery(worst, watched, peak_backlog(summary, first, last))
-
-
-def _time_to_recover(sent: Any, missed: Any, end: float, until: float, bin_s: float) -> float | None:
-    width = max(1, round(_RECOVERED_S / bin_s))
-    for start in range(round(end), round(until) - width + 1):
-        n, over = sent[start : start + width].sum(), missed[start : start + width].sum()
-        if n > 0 and over <= _RECOVERED_SHARE * n:
-            return round(max(0.0, start - end) * bin_s, 3)
-    return None
-
-
-def peak_backlog(summary: Summary, first: int, last: int) -> int:
-    """Most requests that were due and not answered at the end of any bin of ``[first, last)``."""
-    keys, rows = summary.flow.arrays()
-    owed = np.cumsum(rows[:, F.DUE] - rows[:, F.ENDED])
-    inside = (keys >= first) & (keys < last)
-    return int(max(0, owed[inside].max(initial=0)))

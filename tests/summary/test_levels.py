@@ -5,7 +5,8 @@ from synthetic import Stretch, make_profile, synthetic_run
 
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.summary import Ending, RunInfo, RunReader, figures
-from mmload.summary.levels import peak_backlog, rpm_at_quality
+from mmload.summary.bursts import peak_backlog
+from mmload.summary.levels import rpm_at_quality
 
 GATES = {"quality_min": 0.85, "error_max": 0.02, "over_slo_max": 0.05}
 
