@@ -5,7 +5,7 @@ about. Unless a name says otherwise, ``confidence`` is two-sided; a ``*_lower`` 
 """
 
 from mmload.intervals.betting import against_mean
-from mmload.intervals.bootstrap import crossed_weights, p_of_zero, percentile_interval
+from mmload.intervals.bootstrap import crossed_weights, percentile_interval
 from mmload.intervals.clusters import Clustered, clustered_ratio, clustered_share, t_interval
 from mmload.intervals.distributions import beta_quantile, betainc, binomial_cdf, normal_quantile, t_quantile
 from mmload.intervals.estimate import CERTIFY, CONFIDENCE, Estimate
@@ -25,7 +25,7 @@ from mmload.intervals.proportions import (
     wilson,
     wilson_bound_n,
 )
-from mmload.intervals.pvalues import benjamini_hochberg, holm, mcnemar, two_sided_p
+from mmload.intervals.pvalues import benjamini_hochberg, holm, mcnemar, student_p, two_sided_p
 
 __all__ = [
     "CERTIFY",
@@ -51,10 +51,10 @@ __all__ = [
     "kish",
     "mcnemar",
     "normal_quantile",
-    "p_of_zero",
     "percentile_interval",
     "quantile_rank_lower",
     "quantile_rank_upper",
+    "student_p",
     "t_interval",
     "t_quantile",
     "two_sided_p",

@@ -46,13 +46,3 @@ def percentile_interval(value: float, resampled: ArrayLike, confidence: float) -
     side = (1 - confidence) / 2
     low, high = np.quantile(np.asarray(resampled, float), [side, 1 - side])
     return Estimate(value, min(value, float(low)), max(value, float(high)))
-
-
-def p_of_zero(resampled: ArrayLike) -> float:
-    """Two-sided p value of the true value being 0: twice the smaller share of resamples on a side of it.
-
-    Never below 2 / (resamples + 1): more cannot be said from so many.
-    """
-    x = np.asarray(resampled, float)
-    below, above = int((x <= 0).sum()), int((x >= 0).sum())
-    return min(1.0, 2 * (min(below, above) + 1) / (len(x) + 1))

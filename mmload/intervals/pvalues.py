@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mmload.intervals.distributions import STANDARD, binomial_cdf
+from mmload.intervals.distributions import STANDARD, betainc, binomial_cdf
 
 
 def mcnemar(lost: int, gained: int) -> float:
@@ -52,3 +52,13 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 def two_sided_p(z: float) -> float:
     """Of a standard normal deviate."""
     return 2 * (1 - STANDARD.cdf(abs(z)))
+
+
+def student_p(value: float, standard_error: float, df: float) -> float:
+    """Two-sided p value of Student's t; 1 where nothing differs, or there is no degree of freedom."""
+    if value == 0 or df <= 0:
+        return 1.0
+    if standard_error <= 0:
+        return 0.0
+    t = value / standard_error
+    return betainc(df / 2, 0.5, df / (df + t * t))

@@ -1,6 +1,6 @@
-"""The reports of a capacity search and of a comparison, in the language of the report of a run.
+"""The report of a capacity search, in the language of the report of a run.
 
-Both are given what was found as plain data; the docstrings are its description.
+It is given what was found as plain data; the docstring is its description.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from mmload.report import html, raster, svg
-from mmload.report.charts import capacity, comparison
+from mmload.report.charts import capacity
 from mmload.report.files import write_bytes, write_text
 from mmload.report.folder import clean
 from mmload.report.table import Chart, Table
-from mmload.report.verdicts import WORDS, Headline
+from mmload.report.verdicts import Headline
 from mmload.report.wording import (
     DASH,
     count,
     gate_title,
-    gate_writer,
     interval,
     is_gate,
     known,
@@ -41,7 +40,7 @@ def write_capacity(folder: Path, found: Mapping[str, Any], secrets: tuple[str, .
     """
     found = clean(found, secrets)
     charts = capacity.draw_all(found)
-    return _write(folder, "capacity.html", capacity_page(found, charts), charts)
+    return write_page(folder, "capacity.html", capacity_page(found, charts), charts)
 
 
 def capacity_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -> str:
@@ -151,112 +150,8 @@ def _fleet(found: Mapping[str, Any]) -> Table:
     )
 
 
-METRICS = {
-    "quality": "Quality",
-    "e2e_p95_ms": "p95, end to end",
-    "error_ratio": "Failed or shed",
-    "per_good_query_usd": "Cost per good query",
-    "rpm_at_quality": "Requests per minute at quality",
-}
-
-
-def write_comparison(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
-    """Write ``compare.html`` and its plots.
-
-    ``found``: ``baseline`` (a candidate's name), ``refused`` (why runs may not be compared, or empty),
-    ``matrix_version, workload_fingerprint``; ``candidates [{name, run, target, verdict, rank, rank_stability,
-    quality, quality_low, quality_high, e2e_p95_ms, rpm_at_quality, per_good_query_usd, error_ratio,
-    failed_gates [name]}]`` with ``rank`` null for whoever fails a gate; ``gates [{name, limit,
-    by_candidate {name: {value, verdict}}}]``; ``differences [{candidate, metric, value, low, high, verdict:
-    better|worse|no difference|inconclusive}]``, metrics as ``METRICS``; ``notes [str]``.
-    """
-    found = clean(found, secrets)
-    charts = _comparison_charts(found)
-    return _write(folder, "compare.html", comparison_page(found, charts), charts)
-
-
-def comparison_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -> str:
-    ranked = sorted(found.get("candidates") or [], key=lambda c: (c.get("rank") is None, c.get("rank") or 0))
-    return html.render(
-        "compare.html.j2",
-        title="Comparison",
-        found=found,
-        sentence=_comparison_sentence(found, ranked),
-        ranking=_ranking(ranked),
-        gates=_gate_matrix(found, ranked),
-        charts=_comparison_charts(found) if charts is None else charts,
-        notes=[str(note) for note in found.get("notes") or []],
-    )
-
-
-def _comparison_charts(found: Mapping[str, Any]) -> list[Chart]:
-    present = {d.get("metric") for d in found.get("differences") or []}
-    drawn = [comparison.differences(found, key, title) for key, title in METRICS.items() if key in present]
-    return [comparison.pareto(found), *drawn]
-
-
-def _comparison_sentence(found: Mapping[str, Any], ranked: list[Mapping[str, Any]]) -> str:
-    if found.get("refused"):
-        return f"These runs may not be compared: {found['refused']}."
-    first = [c for c in ranked if c.get("rank") == 1]
-    if not first:
-        return "No candidate passes every gate, so none is ranked."
-    stable = first[0].get("rank_stability")
-    kept = f" It stays first under {percent(stable)} of other weights." if known(stable) else ""
-    out = sum(c.get("rank") is None for c in ranked)
-    return f"{first[0]['name']} ranks first of {len(ranked) - out}.{kept}" + (
-        f" {out} failed a gate and {'is' if out == 1 else 'are'} not ranked." if out else ""
-    )
-
-
-def _ranking(ranked: list[Mapping[str, Any]]) -> Table:
-    rows = [
-        [
-            str(c.get("name")),
-            count(c.get("rank")),
-            WORDS.get(str(c.get("verdict")), DASH),
-            rpm(c.get("rpm_at_quality")),
-            percent(c.get("quality")),
-            ms(c.get("e2e_p95_ms")),
-            percent(c.get("error_ratio")),
-            usd(c.get("per_good_query_usd")),
-            ", ".join(gate_title(g) for g in c.get("failed_gates") or []) or DASH,
-        ]
-        for c in ranked
-    ]
-    head = [
-        "Candidate",
-        "Rank",
-        "Verdict",
-        "rpm at quality",
-        "Quality",
-        "p95",
-        "Failed or shed",
-        "Per good query",
-        "Gates failed",
-    ]
-    return Table(
-        "Ranking",
-        head,
-        rows,
-        ["Gate, then rank: whoever fails a gate has no rank, whatever else it does well."],
-    )
-
-
-def _gate_matrix(found: Mapping[str, Any], ranked: list[Mapping[str, Any]]) -> Table:
-    names = [str(c.get("name")) for c in ranked]
-    rows = []
-    for gate in found.get("gates") or []:
-        write, by = gate_writer(gate["name"]), gate.get("by_candidate") or {}
-        cells = [
-            f"{write((by.get(n) or {}).get('value'))} {(by.get(n) or {}).get('verdict') or ''}".strip()
-            for n in names
-        ]
-        rows.append([gate_title(gate["name"]), write(gate.get("limit")), *cells])
-    return Table("Gates", ["Gate", "Limit", *names], rows)
-
-
-def _write(folder: Path, name: str, text: str, charts: list[Chart]) -> list[Path]:
+def write_page(folder: Path, name: str, text: str, charts: list[Chart]) -> list[Path]:
+    """A page and the plots of it; gives what was written."""
     write_text(folder / name, text)
     written = [folder / name]
     for chart in charts:

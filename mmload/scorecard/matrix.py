@@ -59,6 +59,7 @@ class FrictionPart(_Strict, frozen=True):
 
 class Ranking(_Strict, frozen=True):
     equal_quality: float
+    equal_relative: float
     draws: int
     concentration: float
 

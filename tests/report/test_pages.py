@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmload.report import pages
+from mmload.report import comparing, pages
 from tests.report import sample_pages
 
 HOSTILE = '"><script>alert(1)</script>\x1b[2J'
@@ -22,7 +22,7 @@ def everywhere(value, text):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
     pages.write_capacity(folder, sample_pages.capacity())
-    pages.write_comparison(folder, sample_pages.comparison())
+    comparing.write_comparison(folder, sample_pages.comparison())
     return folder
 
 
@@ -47,10 +47,10 @@ def test_a_candidate_that_fails_a_gate_has_no_rank_however_cheap_it_is(folder):
 
 def test_a_comparison_that_was_refused_says_why():
     refused = sample_pages.comparison() | {"refused": "their workload fingerprints differ", "candidates": []}
-    assert "may not be compared: their workload fingerprints differ" in pages.comparison_page(refused)
+    assert "may not be compared: their workload fingerprints differ" in comparing.comparison_page(refused)
 
 
-@pytest.mark.parametrize("page", [pages.capacity_page, pages.comparison_page])
+@pytest.mark.parametrize("page", [pages.capacity_page, comparing.comparison_page])
 def test_a_page_without_data_claims_nothing(page):
     text = page({})
     body = text[text.index("<main") :]
@@ -60,7 +60,7 @@ def test_a_page_without_data_claims_nothing(page):
 @pytest.mark.parametrize("name", ["capacity", "comparison"])
 def test_hostile_text_takes_no_effect(name):
     data = json.loads(json.dumps(everywhere(getattr(sample_pages, name)(), HOSTILE)))
-    text = getattr(pages, f"{name}_page")(data)
+    text = {"capacity": pages.capacity_page, "comparison": comparing.comparison_page}[name](data)
     assert text.count("<script>") == 1 and "\x1b" not in text
 
 

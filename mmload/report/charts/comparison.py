@@ -14,7 +14,7 @@ from mmload.report.scene import SHAPES, Line, Marker, Scene, Text
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, gate_writer, interval, known, percent, percent_tick, usd, usd_tick
 
-RATIOS = ("quality", "error_ratio")
+RATIOS = ("quality", "good_ratio", "error_ratio")
 ROLES = ("blue", "orange", "green", "purple", "red", "sky")
 
 

@@ -1,0 +1,169 @@
+"""Rank candidates that did the same work: gates first, then differences request by request."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from mmload.cli._options import json_option, plugin_option, print_json, read_profile
+from mmload.model import EXIT_INTERRUPTED, InputError
+
+if TYPE_CHECKING:
+    from mmload.compare.driving import Contender
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@click.command(
+    epilog="Examples: mmload compare reports/large reports/small -- "
+    "mmload compare traffic_profiles/smoke.toml --candidate large --candidate small:target.model=sim-small"
+)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN... | PROFILE")
+@click.option(
+    "--candidate",
+    "candidates",
+    multiple=True,
+    metavar="NAME[:KEY.PATH=VALUE|:FILE.toml]",
+    help="With PROFILE: drive it with these keys changed; repeat the name for more keys.",
+)
+@click.option("--rounds", type=click.IntRange(1, 50), default=2, show_default=True, help="With PROFILE.")
+@click.option("--baseline", help="Candidate that the others are held against; default the first.")
+@click.option(
+    "--gates",
+    type=click.Choice(["profile", "matrix"]),
+    default="profile",
+    show_default=True,
+    help="What a survivor must pass: the baseline's gates, or every limit of the scorecard too.",
+)
+@click.option(
+    "--fallback", "fallbacks", multiple=True, metavar="NAME=RUN", help="Run of what you would do without."
+)
+@click.option("--right-usd", type=click.FloatRange(min=0), help="What a right answer is worth to you.")
+@click.option("--wrong-usd", type=click.FloatRange(min=0), help="What a wrong answer costs you.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: reports/compare-<UTC time>.")
+@plugin_option
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@json_option
+def compare(
+    runs: tuple[str, ...],
+    candidates: tuple[str, ...],
+    rounds: int,
+    baseline: str | None,
+    gates: str,
+    fallbacks: tuple[str, ...],
+    right_usd: float | None,
+    wrong_usd: float | None,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Compare run folders (RUN or NAME=RUN), or drive the candidates of one PROFILE in turn and compare them.
+
+    Refuses runs of different workloads. Writes compare.json and compare.html. Exit code 0 if a candidate
+    survives the gates, 3 if none does, 4 if more samples could decide.
+    """
+    from mmload import compare as comparing
+    from mmload.compare.fallbacks import against_fallbacks
+    from mmload.report.comparing import comparison_text, write_comparison
+
+    out = out or Path("reports") / f"compare-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    if len(runs) == 1 and runs[0].endswith(".toml"):
+        folders, interrupted = _drive(Path(runs[0]), candidates, rounds, out, plugins, quiet or as_json)
+        if interrupted:
+            return EXIT_INTERRUPTED
+        read = [comparing.read_candidate(f, f.name) for f in folders]
+    else:
+        if candidates:
+            raise InputError("--candidate goes with one PROFILE (*.toml), which is then driven")
+        read = [comparing.read_candidate(folder, name) for name, folder in _named(runs)]
+    found = comparing.compare(read, baseline, gates == "matrix")
+    kept = [comparing.read_candidate(folder, name) for name, folder in _named(fallbacks, "--fallback")]
+    found["fallbacks"] = against_fallbacks(read, kept, plugins, right_usd, wrong_usd)
+    out.mkdir(parents=True, exist_ok=True)
+    write_comparison(out, found)
+    if as_json:
+        print_json(json.loads((out / "compare.json").read_text("utf-8")))
+    elif not quiet:
+        width = min(140, max(60, shutil.get_terminal_size().columns))
+        click.echo(comparison_text(found, out, width))
+    return comparing.exit_code(found)
+
+
+def _named(runs: Sequence[str], option: str = "RUN") -> Iterator[tuple[str | None, Path]]:
+    """``NAME=FOLDER`` or ``FOLDER``; a folder of that very name wins."""
+    for text in runs:
+        name, equals, folder = text.partition("=")
+        if not equals or Path(text).exists():
+            yield None, Path(text)
+        elif _NAME.fullmatch(name):
+            yield name, Path(folder)
+        else:
+            raise InputError(f'{option} {text}: "{name}" is no name: letters, digits, dot, dash, underscore')
+
+
+def _drive(
+    profile: Path, texts: Sequence[str], rounds: int, out: Path, plugins: Sequence[Path], silent: bool
+) -> tuple[list[Path], bool]:
+    from mmload.compare.driving import drive
+
+    contenders = _contenders(profile, texts, plugins)
+
+    def say(line: str) -> None:
+        if not silent:
+            click.echo(line, err=True)
+
+    return drive(contenders, profile.parent, out, rounds, say, show=not silent)
+
+
+def _contenders(path: Path, texts: Sequence[str], plugins: Sequence[Path]) -> list[Contender]:
+    from mmload.compare.driving import BLOCKS, Contender
+
+    changes: dict[str, list[str]] = {}
+    for text in texts:
+        name, _, change = text.partition(":")
+        if not _NAME.fullmatch(name) or name == BLOCKS:
+            raise InputError(f'--candidate {text}: "{name}" is no name for a candidate and its folder')
+        changes.setdefault(name, []).extend(_changes(text, change))
+    if len(changes) < 2:
+        raise InputError(
+            f"{path}: a comparison takes two candidates or more: "
+            "--candidate large --candidate small:target.model=sim-small"
+        )
+    return [
+        Contender(name, read_profile(path, None, sets, plugins=plugins)) for name, sets in changes.items()
+    ]
+
+
+def _changes(text: str, change: str) -> list[str]:
+    if not change:
+        return []
+    if not change.endswith(".toml") or "=" in change:
+        return [change]
+    try:
+        found = tomllib.loads(Path(change).read_text("utf-8"))
+    except OSError as e:
+        raise InputError(f"--candidate {text}: {change} cannot be read ({e.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"--candidate {text}: {change}: {e}") from None
+    return list(_flat(found))
+
+
+def _flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The keys of nested tables as for ``--set``."""
+    for key, value in tables.items():
+        name = prefix + (key if re.fullmatch(r"[\w-]+", key) else json.dumps(key))
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, name + ".")
+        elif isinstance(value, bool):
+            yield f"{name}={str(value).lower()}"
+        else:
+            yield f"{name}={json.dumps(value)}"

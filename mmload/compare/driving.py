@@ -1,0 +1,74 @@
+"""Candidates driven in turn: each round sends the same traffic to every one, in rotated order.
+
+A candidate is the profile with some keys changed. Rounds have their own seeds, so that the arrivals of one
+draw decide nothing; within a round all candidates get the same requests at the same times. What drifts on the
+machine or at the provider meets all of them alike. Afterwards the rounds of a candidate are one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mmload.compare.pooling import pool
+from mmload.launch import RunOptions, finish, run
+from mmload.launch.environment import environment
+from mmload.model import InputError
+from mmload.profile import Profile
+
+BLOCKS: Final = "blocks"
+"""Folder of the single rounds, beside the candidates' own."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    profile: Profile
+
+
+def rotated(names: Sequence[str], rounds: int) -> list[list[str]]:
+    """Order of the candidates in each round: A B, B A, ... for two; each next round begins one further on and
+    every second pass runs backwards, so that no one is always first or always after the same."""
+    out = []
+    for k in range(rounds):
+        turn = [*names[k % len(names) :], *names[: k % len(names)]]
+        out.append(turn if (k // len(names)) % 2 == 0 else [turn[0], *turn[:0:-1]])
+    return out
+
+
+def drive(
+    contenders: Sequence[Contender],
+    base_dir: Path,
+    out: Path,
+    rounds: int,
+    say: Callable[[str], None],
+    show: bool,
+) -> tuple[list[Path], bool]:
+    """Run all; gives the folders of the candidates in order, and whether it was interrupted.
+
+    Raises ``InputError`` for an ``out`` that holds something, ``MmloadError`` if a run cannot be carried out.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise InputError(f"--out {out}: the folder is not empty; give another")
+    by_name = {c.name: c.profile for c in contenders}
+    parts: dict[str, list[Path]] = {c.name: [] for c in contenders}
+    for k, turn in enumerate(rotated(list(by_name), rounds)):
+        for name in turn:
+            profile = by_name[name].model_copy(update={"seed": by_name[name].seed + k})
+            folder = out / BLOCKS / f"{k + 1}-{name}"
+            say(f"round {k + 1} of {rounds}: {name}")
+            _, interrupted = run(
+                profile, base_dir, RunOptions(out=folder, show=show, prometheus_port=None, say=say)
+            )
+            parts[name].append(folder)
+            if interrupted:
+                return [], True
+    folders = []
+    for name, blocks in parts.items():
+        folder = out / name
+        pool(blocks, folder)
+        finish(folder, environment())
+        folders.append(folder)
+    return folders, False

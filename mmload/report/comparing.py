@@ -1,0 +1,274 @@
+"""The report of a comparison: ``compare.json``, ``compare.html`` and a few lines for the terminal.
+
+It is given what was found as plain data; the docstring of ``write_comparison`` is its description.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from mmload.report import html
+from mmload.report.charts import comparison
+from mmload.report.escape import terminal
+from mmload.report.files import write_text
+from mmload.report.folder import clean
+from mmload.report.pages import write_page
+from mmload.report.table import Chart, Table
+from mmload.report.verdicts import WORDS
+from mmload.report.wording import (
+    DASH,
+    count,
+    gate_title,
+    gate_writer,
+    interval,
+    known,
+    ms,
+    percent,
+    rpm,
+    seconds,
+    usd,
+)
+
+METRICS = {
+    "quality": "Quality",
+    "good_ratio": "Right and in time, of all requests",
+    "e2e_p95_ms": "p95, end to end",
+    "error_ratio": "Failed or shed",
+    "per_query_usd": "Cost per query",
+    "per_good_query_usd": "Cost per good query",
+    "rpm_at_quality": "Requests per minute at quality",
+}
+
+
+def write_comparison(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
+    """Write ``compare.json``, ``compare.html`` and its plots.
+
+    ``found``: ``baseline`` (a candidate's name), ``refused`` (why runs may not be compared, or empty),
+    ``matrix_version, workload_fingerprint``; ``candidates [{name, run, target, verdict, rank, rank_stability,
+    quality, quality_low, quality_high, e2e_p95_ms, rpm_at_quality, per_good_query_usd, error_ratio,
+    failed_gates [name]}]`` with ``rank`` null for whoever fails a gate; ``gates [{name, limit,
+    by_candidate {name: {value, verdict}}}]``; ``differences [{candidate, metric, value, low, high, verdict:
+    better|worse|no difference|inconclusive}]``, metrics as ``METRICS``; ``scorecards [{dimension, weight,
+    by_candidate {name: verdict}}]``; ``fallbacks {rows [{candidate, fallback, ...}], notes}``; ``notes
+    [str]``.
+    """
+    found = clean(found, secrets)
+    charts = _comparison_charts(found)
+    write_text(folder / "compare.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    written = write_page(folder, "compare.html", comparison_page(found, charts), charts)
+    return [folder / "compare.json", *written]
+
+
+def comparison_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -> str:
+    ranked = _by_rank(found)
+    return html.render(
+        "compare.html.j2",
+        title="Comparison",
+        found=found,
+        sentence=_comparison_sentence(found, ranked),
+        ranking=_ranking(ranked),
+        gates=_gate_matrix(found, ranked),
+        scorecards=_scorecards(found, ranked),
+        fallbacks=_fallbacks(found),
+        charts=_comparison_charts(found) if charts is None else charts,
+        notes=[
+            *map(str, found.get("notes") or []),
+            *map(str, (found.get("fallbacks") or {}).get("notes") or []),
+        ],
+    )
+
+
+def _by_rank(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return sorted(found.get("candidates") or [], key=lambda c: (c.get("rank") is None, c.get("rank") or 0))
+
+
+def _comparison_charts(found: Mapping[str, Any]) -> list[Chart]:
+    present = {d.get("metric") for d in found.get("differences") or []}
+    drawn = [comparison.differences(found, key, title) for key, title in METRICS.items() if key in present]
+    return [comparison.pareto(found), *drawn]
+
+
+def _comparison_sentence(found: Mapping[str, Any], ranked: list[Mapping[str, Any]]) -> str:
+    if found.get("refused"):
+        return f"These runs may not be compared: {found['refused']}."
+    first = [c for c in ranked if c.get("rank") == 1]
+    if not first:
+        open_ = [c for c in ranked if c.get("verdict") == "inconclusive"]
+        more = f" More samples could decide on {', '.join(str(c['name']) for c in open_)}." if open_ else ""
+        return f"No candidate passes every gate, so none is ranked.{more}"
+    stable = first[0].get("rank_stability")
+    alone = sum(c.get("rank") is not None for c in ranked) == 1
+    kept = f" It stays first under {percent(stable)} of other weights." if known(stable) and not alone else ""
+    out = sum(c.get("rank") is None for c in ranked)
+    return f"{first[0]['name']} ranks first of {len(ranked) - out}.{kept}" + (
+        f" {out} failed a gate and {'is' if out == 1 else 'are'} not ranked." if out else ""
+    )
+
+
+def _ranking(ranked: list[Mapping[str, Any]]) -> Table:
+    rows = [
+        [
+            str(c.get("name")),
+            count(c.get("rank")),
+            WORDS.get(str(c.get("verdict")), DASH),
+            percent(c.get("rank_stability")),
+            rpm(c.get("rpm_at_quality")),
+            percent(c.get("quality")),
+            ms(c.get("e2e_p95_ms")),
+            percent(c.get("error_ratio")),
+            usd(c.get("per_good_query_usd")),
+            "yes" if c.get("pareto") else DASH,
+            ", ".join(gate_title(g) for g in [*(c.get("failed_gates") or []), *(c.get("open_gates") or [])])
+            or DASH,
+        ]
+        for c in ranked
+    ]
+    head = [
+        "Candidate",
+        "Rank",
+        "Verdict",
+        "First under other weights",
+        "rpm at quality",
+        "Quality",
+        "p95",
+        "Failed or shed",
+        "Per good query",
+        "Pareto front",
+        "Gates failed or open",
+    ]
+    notes = [
+        "Gate, then rank: whoever fails a gate has no rank, whatever else it does well. On the Pareto front "
+        "no other survivor is as good in quality, p95 and cost, and better in one."
+    ]
+    return Table("Ranking", head, rows, notes)
+
+
+def _scorecards(found: Mapping[str, Any], ranked: list[Mapping[str, Any]]) -> Table:
+    names = [str(c.get("name")) for c in ranked]
+    rows = []
+    for row in found.get("scorecards") or []:
+        by = row.get("by_candidate") or {}
+        cells = [str(by.get(n) or "no limit") for n in names]
+        rows.append([str(row.get("dimension")), percent(row.get("weight")), *cells])
+    matrix = found.get("matrix") or {}
+    which = f"{matrix.get('version') or DASH} ({matrix.get('id') or DASH})"
+    note = f"Limits of the profile, else of the matrix {which}. Weights count among those who pass."
+    return Table("Scorecard", ["Dimension", "Weight", *names], rows, [note])
+
+
+def _fallbacks(found: Mapping[str, Any]) -> Table:
+    rows = [
+        [
+            str(r.get("candidate")),
+            str(r.get("fallback")),
+            percent(r.get("fallback_quality")),
+            _signed(r.get("quality_gain"), _points),
+            interval(r.get("quality_gain_low"), r.get("quality_gain_high"), lambda v: _signed(v, _points))
+            or DASH,
+            count(r.get("errors_avoided_per_1k")),
+            seconds(r.get("time_saved_s")) if (r.get("time_saved_s") or 0) >= 0 else "none",
+            usd(r.get("net_value_usd")),
+            str(r.get("verdict") or DASH),
+        ]
+        for r in (found.get("fallbacks") or {}).get("rows") or []
+    ]
+    head = [
+        "Candidate",
+        "Against",
+        "Its quality",
+        "Gain",
+        "95% interval",
+        "Wrong answers avoided per 1,000",
+        "Time saved a query",
+        "Net value a query",
+        "The candidate is",
+    ]
+    how = {
+        str(r.get("fallback")): str(r.get("how")) for r in (found.get("fallbacks") or {}).get("rows") or []
+    }
+    notes = ["; ".join(f"{name}: {said}" for name, said in how.items()) + "."] if how else []
+    if rows and all(r[7] == DASH for r in rows):
+        notes.append("Net value needs what answers are worth: --right-usd and --wrong-usd.")
+    return Table("Against doing without", head, rows, notes, text_columns=2)
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:.3g} points"
+
+
+def _signed(value: Any, write: Any) -> str:
+    if not known(value):
+        return DASH
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{write(abs(value))}"
+
+
+def comparison_text(found: Mapping[str, Any], folder: Path, width: int = 80) -> str:
+    """The result in a few lines, none wider than ``width`` but the path of the page."""
+    found = clean(found)
+    ranked = _by_rank(found)
+    lines = [*wrap(terminal(_comparison_sentence(found, ranked)), width), ""]
+    table = [
+        ["", "rank", "verdict", "quality", "p95", "failed", "per good query"],
+        *(
+            [
+                str(c["name"]),
+                count(c.get("rank")),
+                WORDS.get(str(c.get("verdict")), DASH),
+                percent(c.get("quality")),
+                ms(c.get("e2e_p95_ms")),
+                percent(c.get("error_ratio")),
+                usd(c.get("per_good_query_usd")),
+            ]
+            for c in ranked
+        ),
+    ]
+    lines += [*_aligned(table, width), ""]
+    for c in ranked:
+        if c.get("failed_gates"):
+            lines += wrap(f"{c['name']} fails {', '.join(map(gate_title, c['failed_gates']))}", width)
+    lines += [
+        line
+        for d in found.get("differences") or []
+        if d.get("verdict") in ("better", "worse")
+        for line in wrap(terminal(_told(d, str(found.get("baseline")))), width, subsequent_indent="  ")
+    ]
+    for note in found.get("notes") or []:
+        lines += wrap(terminal(f"note: {note}"), width, subsequent_indent="  ")
+    return "\n".join([*lines, "", f"report: {folder / 'compare.html'}"])
+
+
+def _told(d: Mapping[str, Any], baseline: str) -> str:
+    write = _points if d["metric"] in comparison.RATIOS else gate_writer(d["metric"])
+    between = interval(d.get("low"), d.get("high"), lambda v: _signed(v, write))
+    title = METRICS[d["metric"]].lower()
+    told = f"{_signed(d['value'], write)} ({between})"
+    return f"{d['candidate']} is {d['verdict']} than {baseline} in {title}: {told}"
+
+
+def _aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
+    return [
+        terminal(
+            "  ".join(
+                f"{c:<{w}}" if not k else f"{c:>{w}}" for k, (c, w) in enumerate(zip(r, widths, strict=True))
+            )
+        )[:width].rstrip()
+        for r in rows
+    ]
+
+
+def _gate_matrix(found: Mapping[str, Any], ranked: list[Mapping[str, Any]]) -> Table:
+    names = [str(c.get("name")) for c in ranked]
+    rows = []
+    for gate in found.get("gates") or []:
+        write, by = gate_writer(gate["name"]), gate.get("by_candidate") or {}
+        cells = [
+            f"{write((by.get(n) or {}).get('value'))} {(by.get(n) or {}).get('verdict') or ''}".strip()
+            for n in names
+        ]
+        rows.append([gate_title(gate["name"]), write(gate.get("limit")), *cells])
+    return Table("Gates", ["Gate", "Limit", *names], rows)
