@@ -5,7 +5,7 @@ Not aware of Locust, of wire protocols or of any one task: those come as argumen
 
 from __future__ import annotations
 
-from mmload.corpus.bodies import Bodies, encode
+from mmload.corpus.bodies import Bodies, encode, streams
 from mmload.corpus.build import build, default_cache, location
 from mmload.corpus.preview import preview
 from mmload.corpus.suite import Suite, load, nonces, strata, verify
@@ -21,5 +21,6 @@ __all__ = [
     "nonces",
     "preview",
     "strata",
+    "streams",
     "verify",
 ]
