@@ -55,6 +55,11 @@ class Child:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    @property
+    def failed(self) -> bool:
+        """It has ended, and not as it should."""
+        return bool(self.process.poll())
+
     def ready_line(self, timeout_s: float) -> Mapping[str, Any]:
         """The JSON object that the child prints when it is ready. Raises ``MmloadError``."""
         assert self.process.stdout is not None

@@ -141,10 +141,13 @@ class Fleet:
             if interrupt.count:
                 raise KeyboardInterrupt
             raise MmloadError(self.master.last_words())
-        give_up = time.monotonic() + (_KILLED_S if code or interrupt.count > 1 else _SCORER_S)
-        while self.scorer.alive and time.monotonic() < give_up and interrupt.count < 2:
-            time.sleep(0.05)
-        if not self.scorer.alive and self.scorer.process.returncode:
+        patience_s = _KILLED_S if code or interrupt.count > 1 else _SCORER_S
+        _await(self.scorer, patience_s, interrupt)
+        if self.scorer.failed:
+            # Killed, for want of memory say: another goes on where it left its journal.
+            self.scorer = self._spawn("scorer-again", "mmload.grade", str(self.run_dir))
+            _await(self.scorer, patience_s, interrupt)
+        if self.scorer.failed:
             raise MmloadError(f"the scorer failed: {self.scorer.last_words()}")
 
     def settle_judge(self, interrupt: Interrupt, options: RunOptions) -> None:
@@ -184,3 +187,9 @@ def _announce(plan: Plan, order: Mapping[str, Any], run_dir: Path, options: RunO
 def _load_writers() -> None:
     """Import what writes the report while the run runs: a second that is not waited for at its end."""
     importlib.import_module("mmload.report.folder")
+
+
+def _await(child: Child, patience_s: float, interrupt: Interrupt) -> None:
+    give_up = time.monotonic() + patience_s
+    while child.alive and time.monotonic() < give_up and interrupt.count < 2:
+        time.sleep(0.05)
