@@ -9,6 +9,7 @@ import array
 import base64
 import mmap
 import os
+import re
 import socket
 import ssl
 import sys
@@ -60,13 +61,18 @@ class Endpoint:
         self._secret = api_key(target, os.environ)
         self.secrets = _forms(self._secret) if self._secret else ()
         """The credential as it is and in the forms in which a target may send it back."""
-        self._head = self._constant_head(parts.netloc.rpartition("@")[2], parts.path, target, trace_prefix)
+        self.poll_s: float | None = getattr(adapter, "poll_every_s", None)
+        """Pause before a job is asked for again; ``None`` for a protocol that answers at once."""
+        self._host, self._base = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self._trace = b"\r\ntraceparent: 00-%016x" % trace_prefix
+        self._head, self._poll_head = self._constant_heads(target, trace_prefix)
         self._addresses: list[tuple[int, Any]] = []
 
-    def _constant_head(self, host: str, path: str, target: Target, trace_prefix: int) -> bytes:
-        """All headers but the length, up to the middle of the trace id."""
+    def _constant_heads(self, target: Target, trace_prefix: int) -> tuple[bytes, bytes]:
+        """Of a request all headers but length and trace, up to the middle of its id; of a poll what follows
+        its path."""
         headers: dict[str, str] = {
-            "Host": host,
+            "Host": self._host,
             "User-Agent": f"mmload/{__version__}",
             "Accept": "application/json, text/event-stream",
             "Accept-Encoding": "identity",
@@ -74,10 +80,11 @@ class Endpoint:
             "Connection": "keep-alive" if self.keep_alive else "close",
         }
         headers |= _safe(self.adapter.headers(self._secret)) | _safe(target.headers)
-        lines = [f"POST {path.rstrip('/')}{self.adapter.path} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        lines.append(f"traceparent: 00-{trace_prefix:016x}")
-        return "\r\n".join(lines).encode("latin-1")
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        bare = [f"{name}: {value}" for name, value in headers.items() if name.lower() != "content-type"]
+        first, own = f"POST {self._base}{self.adapter.path} HTTP/1.1", f"x-request-id: {trace_prefix:016x}"
+        made = ("\r\n".join(part).encode("latin-1") for part in ([first, *lines, own], ["", *bare, own]))
+        return next(made), next(made)
 
     def resolve(self) -> None:
         """Look the name up once, before the run: a slow resolver must not show as a slow target."""
@@ -91,13 +98,31 @@ class Endpoint:
         return self._addresses
 
     def head(self, seq: int, item: int) -> bytes:
-        """Request line and headers; the trace id (W3C trace context) names run and request."""
-        return b"%b%016x-%016x-01\r\nContent-Length: %d\r\n\r\n" % (
+        """Request line and headers; request id and trace id (W3C trace context) name run and request."""
+        return b"%b%016x%b%016x-%016x-01\r\nContent-Length: %d\r\n\r\n" % (
             self._head,
+            seq,
+            self._trace,
             seq,
             seq + 1,
             self.length[item],
         )
+
+    def poll_head(self, where: str, seq: int) -> bytes | None:
+        """Request that asks for a job; ``None`` if ``where`` is no place on this target."""
+        parts = urlsplit(where)
+        if parts.scheme not in ("", "http", "https"):
+            return None
+        if parts.scheme and (parts.scheme == "https", parts.netloc) != (self._secure, self._host):
+            return None
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        if not path.startswith("/"):
+            path = f"{self._base}/{path}"
+        if (parts.netloc and not parts.scheme) or not re.fullmatch(r"[!-~]+", path):
+            return None
+        return b"GET %b HTTP/1.1%b%016x%b%016x-%016x-01\r\n\r\n" % (
+            path.encode(), self._poll_head, seq, self._trace, seq, seq + 1,
+        )  # fmt: skip
 
     def body(self, item: int) -> memoryview:
         start = self.offset[item]

@@ -17,6 +17,7 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 from mmload.drive.attempt import Attempt, Failure
 from mmload.drive.connection import Connection, TimedOut
 from mmload.drive.endpoint import Endpoint
+from mmload.drive.polling import until_done
 from mmload.drive.pump import Traffic
 from mmload.model import NS_PER_S, Answer, Arrival, ErrorKind, Outcome, Record
 
@@ -92,6 +93,8 @@ class Lane(User):
             try:
                 try:
                     self._exchange(arrival, attempt)
+                    if endpoint.poll_s is not None:
+                        attempt = until_done(self, arrival, attempt)
                 except TimedOut as e:
                     self._time_out(attempt, e.kind)
                 except Failure as e:

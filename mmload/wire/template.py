@@ -1,8 +1,8 @@
 """A custom pipeline, told by a TOML file: how a request is made of an item, where the answer holds what.
 
 Requests: a Jinja2 template of a JSON body, or the parts of a ``multipart/form-data`` body. Answers: JMESPath
-expressions, for one piece of JSON, server-sent events or JSON Lines. ``template_file`` holds the keys. Not
-aware of jobs that are asked for again and again until they are done: one request, one answer.
+expressions, for one piece of JSON, server-sent events or JSON Lines. ``template_file`` holds the keys.
+Whether a job is done, and where to ask for it, is read here; the asking is done elsewhere.
 """
 
 from __future__ import annotations
@@ -141,6 +141,50 @@ class WholeReader(Whole, _Found):
         self._places = places
 
 
+class JobReader(WholeReader):
+    """What a pipeline of jobs answers to a request, or to the question whether its job is done."""
+
+    __slots__ = ("_closed", "_job", "next_url", "pending")
+
+    def __init__(self, places: _Places, job: Mapping[str, Any]) -> None:
+        super().__init__(places)
+        self._job = job
+        self._closed = False
+        self.pending = False
+        """The job goes on: ask again, at ``next_url`` if there is one."""
+        self.next_url = ""
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            super().close()
+
+    def _take(self, payload: bytes) -> int:
+        value = self._decoded(_decode, payload)
+        if self.error:
+            return 0
+        try:
+            told = {key: expression.search(value) for key, expression in self._job.items()}
+        except Exception as e:  # an expression is the user's, the value a stranger's
+            self._fail(self._malformed, f"{e}: {payload[:120]!r}")
+            return 0
+        if told.get("failed"):
+            self._fail(ErrorKind.API_ERROR_IN_STREAM, f"the job failed: {error_detail(payload)}")
+        elif told["done"]:
+            return super()._take(payload)
+        else:
+            super()._take(payload)  # for its error, if it has one
+            self._text.clear()
+            self.content_events = 0
+            self.pending = not self.error
+            self.next_url = as_text(told["url"]) if told["url"] else ""
+        return 0
+
+    def _judge(self) -> None:
+        if not self.pending:
+            super()._judge()
+
+
 class EventReader(Events, _Found):
     """A stream of server-sent events, each one JSON value."""
 
@@ -193,6 +237,13 @@ class Template:
             for number, part in enumerate(self._told.request.parts)
         ]
         self._whole, self._streamed = _places(self._told)
+        poll = self._told.poll
+        self.poll_every_s = poll.every_s if poll is not None else None
+        """Pause before a job is asked for again; ``None`` if the pipeline answers at once."""
+        self._job = {
+            key: jmespath.compile(path)
+            for key, path in (poll.model_dump(exclude_none=True, exclude={"every_s"}) if poll else {}).items()
+        }
 
     def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
         if stream and self._told.stream is None:
@@ -224,7 +275,7 @@ class Template:
 
     def reader(self, stream: bool) -> Reader:
         if not stream:
-            return WholeReader(self._whole)
+            return JobReader(self._whole, self._job) if self._job else WholeReader(self._whole)
         lines = self._told.stream is not None and self._told.stream.format == "json-lines"
         return LineReader(self._streamed) if lines else EventReader(self._streamed)
 

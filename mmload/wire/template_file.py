@@ -77,10 +77,24 @@ class Stream(Paths):
     """True in the last event."""
 
 
+class Poll(_Strict):
+    """A pipeline of jobs: what answers the request is not the answer yet, and is asked for until it is."""
+
+    url: str
+    """JMESPath of where to ask: a path, or a URL on the same host; where an answer has none, the last one."""
+    done: str
+    """JMESPath; once it gives anything but null, false, 0 and the empty, ``[answer]`` is read."""
+    failed: str | None = None
+    """JMESPath; whatever it gives makes the job an error."""
+    every_s: Annotated[float, Field(ge=0.01, le=60)] = 0.5
+    """Pause before each time that it is asked."""
+
+
 class TemplateFile(_Strict):
     request: Request
     answer: Answer
     stream: Stream | None = None
+    poll: Poll | None = None
 
 
 def read(path: Path) -> tuple[TemplateFile, bytes]:
@@ -134,14 +148,19 @@ def _contradictions(file: TemplateFile) -> list[Problem]:
     for header, value in request.headers.items():
         if text := header_problem(header, value):
             wrong.append(Problem(("request", "headers", header), text))
-    return (
-        wrong + _bad_paths("answer", file.answer) + (_bad_paths("stream", file.stream) if file.stream else [])
-    )
+    if file.stream and file.poll:
+        wrong.append(
+            Problem(("poll",), "a job is asked for until it is done, and not streamed; drop [stream]")
+        )
+    wrong += _bad_paths("answer", file.answer)
+    for table, paths in (("stream", file.stream), ("poll", file.poll)):
+        wrong += _bad_paths(table, paths) if paths else []
+    return wrong
 
 
-def _bad_paths(table: str, paths: Paths) -> list[Problem]:
+def _bad_paths(table: str, paths: BaseModel) -> list[Problem]:
     wrong = []
-    for key, value in paths.model_dump(exclude_none=True, exclude={"format"}).items():
+    for key, value in paths.model_dump(exclude_none=True, exclude={"format", "every_s"}).items():
         try:
             jmespath.compile(value)
         except JMESPathError as e:

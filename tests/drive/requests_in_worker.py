@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import gevent
@@ -23,6 +24,7 @@ from mmload.model import Answer, Arrival, Record
 from mmload.profile import Phase, Profile, Target
 from mmload.shapes.sustained import Sustained
 from mmload.wire.openai_chat import OpenAIChat
+from mmload.wire.template import Template
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hello"}]%s}'
 
@@ -41,6 +43,7 @@ def send(case: dict) -> list[dict]:
     url, stream, times = case.pop("url"), case.pop("stream", False), case.pop("times", 1)
     padding = case.pop("padding", 0)
     pause_s, together_s = case.pop("pause_s", 0), case.pop("together_s", 0)
+    template = case.pop("file", None)
     step_ns = case.pop("clock_step_s", 0) * 10**9
     target = Target.model_validate({"url": url, **case})
     phase = Phase(name="p", shape="sustained", duration_s=60, users=1)
@@ -53,7 +56,8 @@ def send(case: dict) -> list[dict]:
         file.write(BODY % rest)
         file.flush()
         length = [file.tell()]
-        endpoint = Endpoint(target, url, OpenAIChat("m"), file.name, [0], length, [9], 0xABC)
+        adapter = Template("m", {}, Path(template)) if template else OpenAIChat("m")
+        endpoint = Endpoint(target, url, adapter, file.name, [0], length, [9], 0xABC)
         endpoint.resolve()
         kept = Kept()
         traffic = Traffic(plan, 0, 1, [lambda t: 0], [0.0], endpoint, kept, Clock(), 10**9)
