@@ -152,6 +152,7 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
     profile = plan.profile
     started = datetime.now(UTC)
     stored = to_toml_dict(profile)
+    trace_prefix = secrets.token_hex(8)
     frame = {
         "run_id": f"{profile.name}-{started.strftime('%Y%m%dT%H%M%SZ')}-{secrets.token_hex(3)}",
         "profile": stored,
@@ -159,6 +160,7 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
         "suite_id": plan.suite.id,
         "phases": [list(p) for p in plan.schedule.phases],
         "bursts": [list(b) for b in plan.bursts],
+        "trace_prefix": trace_prefix,
         "workers": profile.workers,
         "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "workload_fingerprint": plan.fingerprint,
@@ -176,7 +178,7 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
         "base_dir": str(plan.base_dir.resolve()),
         "url": url,
         "workers": profile.workers,
-        "trace_prefix": secrets.token_hex(8),
+        "trace_prefix": trace_prefix,
         "run_dir": str(run_dir.resolve()),
         "remote": remote,
         "web": web,

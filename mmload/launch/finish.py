@@ -171,6 +171,7 @@ def _write_rows(run_dir: Path, info: RunInfo, causes: Attribution, secrets: tupl
                     "" if blame is None else str(blame),
                     prompts.get(item.task, ""),
                     bill,
+                    info.trace_id(record.seq),
                 )
 
     def answers() -> Iterator[AnswerRow]:

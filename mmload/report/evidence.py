@@ -43,6 +43,8 @@ class Case:
     reason: str
     latency: str
     error: str
+    trace_id: str
+    """By which it is found in the target's own traces and logs; may be empty."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def _case(measured: Measured, entry: Entry) -> Case:
         reason=_text(entry.get("reason")),
         latency=ms(entry.get("e2e_ms")),
         error=_text(entry.get("error")),
+        trace_id=str(entry.get("trace_id") or ""),
     )
 
 

@@ -5,19 +5,19 @@ Not aware of where rows come from, nor of how they were scored or priced.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmload.model import NS_PER_MS, Item, Money, Record, Score
 from mmload.report.files import replacing
 
-ROW_GROUP = 20_000
+ROW_GROUP = 5_000
 
 
 class RequestRow(NamedTuple):
@@ -33,6 +33,8 @@ class RequestRow(NamedTuple):
     prompt_version: str = ""
     parts: Sequence[Money] = ()
     """``cost`` by component, in the order of ``COST_PARTS``; may be left out."""
+    trace_id: str = ""
+    """What the request carried in ``x-request-id`` and ``traceparent``, to find it in the target's traces."""
 
 
 COST_PARTS = ("model", "retries", "validators", "tools", "fallback", "review")
@@ -91,6 +93,7 @@ _OF_RESULT: dict[str, pa.DataType] = {
     "answer_status": pa.string(),
     "critical_hallucinations": pa.int64(),
     "blame": pa.string(),
+    "trace_id": pa.string(),
 }
 _OF_RESULT |= {f"{part}_micro_usd": pa.int64() for part in COST_PARTS}
 SCHEMA = pa.schema(
@@ -118,7 +121,7 @@ def _flat(row: RequestRow) -> tuple[Any, ...]:
 def _record(record: Record) -> Iterator[Any]:
     for name, value in zip(Record._fields, record, strict=True):
         if isinstance(value, bytes):
-            yield list(struct.unpack(f"<{len(value) // 4}I", value[: len(value) // 4 * 4]))
+            yield np.frombuffer(value, "<u4", len(value) // 4)
         else:
             yield str(value) if name in _STRINGS else value
 
@@ -162,6 +165,7 @@ def _result(row: RequestRow) -> tuple[Any, ...]:
         score.status if score else None,
         score.critical if score else None,
         row.blame or None,
+        row.trace_id or None,
         *(row.parts or (None,) * len(COST_PARTS)),
     )
 

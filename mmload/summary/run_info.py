@@ -115,6 +115,11 @@ class RunInfo:
             planned_rpm=None if planned_rpm is None else tuple(planned_rpm),
         )
 
+    def trace_id(self, seq: int) -> str:
+        """Id that a request carried in ``x-request-id`` and ``traceparent``; empty if the run kept none."""
+        prefix = self.header.get("trace_prefix")
+        return f"{prefix}{seq:016x}" if prefix else ""
+
     @property
     def bin_s(self) -> float:
         return self.bin_ns / NS_PER_S

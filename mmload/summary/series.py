@@ -232,6 +232,7 @@ def _entry(
     right = {key: item.truth[key] for key in ("status", "answer") if key in item.truth} or item.truth
     return {
         "seq": case.seq,
+        "trace_id": info.trace_id(case.seq),
         "lists": [],
         "phase": info.phases[case.phase].name,
         "task": item.task,

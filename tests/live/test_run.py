@@ -55,6 +55,8 @@ def test_a_run_writes_its_folder_and_exits_by_its_verdict(mmload: Mmload) -> Non
     assert ran.summary["quality"]["n_scored"] == 60
     table = pq.read_table(ran.folder / "requests.parquet")
     streamed = [t is not None for t in table["first_token_ns"].to_pylist()]
+    assert len({trace[:16] for trace in table["trace_id"].to_pylist()}) == 1
+    assert [int(t[16:], 16) for t in table["trace_id"].to_pylist()] == table["seq"].to_pylist()
     assert table["streaming"].to_pylist() == streamed and 10 < sum(streamed) < 50
     assert table.num_rows == 60
     assert sorted(table["seq"].to_pylist()) == list(range(60))
