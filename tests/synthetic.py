@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -356,15 +357,17 @@ def _header(
 def _telemetry(phases: list[PhasePlan], records: Sequence[Record], workers: int) -> list[Telemetry]:
     seconds = phases[-1].end_ns // NS_PER_S
     rows = []
-    for second in range(1, seconds + 1):
-        t_ns = second * NS_PER_S
-        for worker in range(workers):
-            mine = [r for r in records if r.worker == worker and r.sent_ns is not None and r.sent_ns < t_ns]
-            flying = sum(1 for r in mine if r.end_ns is not None and r.end_ns > t_ns)
-            rows.append(
-                Telemetry(worker, t_ns, 0.22, 800, 40, flying, 0, 90_000_000, len(mine), 60_000 * len(mine))
-            )
-    return rows
+    for worker in range(workers):
+        mine = [r for r in records if r.worker == worker and r.sent_ns is not None]
+        sent = sorted(r.sent_ns for r in mine if r.sent_ns is not None)
+        timed = [r for r in mine if r.end_ns is not None]
+        begun = sorted(r.sent_ns for r in timed if r.sent_ns is not None)
+        ended = sorted(r.end_ns for r in timed if r.end_ns is not None)
+        for t_ns in range(NS_PER_S, (seconds + 1) * NS_PER_S, NS_PER_S):
+            n = bisect_left(sent, t_ns)
+            flying = bisect_left(begun, t_ns) - bisect_right(ended, t_ns)
+            rows.append(Telemetry(worker, t_ns, 0.22, 800, 40, flying, 0, 90_000_000, n, 60_000 * n))
+    return sorted(rows, key=lambda row: (row.t_ns, row.worker))
 
 
 def _write(
