@@ -1,0 +1,129 @@
+"""Coverage-guided fuzzing of what reads foreign bytes: ``python tests/reliability/fuzz.py TARGET [options]``.
+
+Targets: http, sse, chat, responses, messages, journal, profile, scorers. A target takes any bytes and must
+neither raise what it does not promise nor hang. ``make fuzz`` gives each a bounded run; the corpus that it
+begins with is tests/reliability/corpus/TARGET; it is kept small by hand, finds stay in a scratch folder.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+with atheris.instrument_imports(include=["mmload"]):
+    from task_samples import TASKS, drawn_items
+
+    from mmload import journal
+    from mmload.model import InputError, Item
+    from mmload.profile import load
+    from mmload.wire.anthropic_messages import AnthropicMessages
+    from mmload.wire.openai_chat import OpenAIChat
+    from mmload.wire.openai_responses import OpenAIResponses
+    from mmload.wire.sse import EventStream
+
+_MEMORY = Path("/dev/shm")
+_SCRATCH = Path(tempfile.mkdtemp(prefix="mmload-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None))
+
+
+def sse(data: bytes) -> None:
+    """However the bytes are cut, the same events come out."""
+    whole, pieces = EventStream(), EventStream()
+    once = [*whole.feed(data), *whole.close()]
+    step = data[0] % 7 + 1 if data else 1
+    parts = [event for k in range(0, len(data), step) for event in pieces.feed(data[k : k + step])]
+    assert [*parts, *pieces.close()] == once
+
+
+def adapter(make: Callable[[str], object]) -> Callable[[bytes], None]:
+    one = make("m")
+
+    def check(data: bytes) -> None:
+        if not data:
+            return
+        reader = one.reader(bool(data[0] & 1))  # type: ignore[attr-defined]
+        step, body = data[0] // 2 + 1, data[1:]
+        for k in range(0, len(body), step):
+            reader.feed(body[k : k + step])
+        reader.close()
+        assert isinstance(reader.text, str)
+        one.error_detail(body)  # type: ignore[attr-defined]
+
+    return check
+
+
+def journals(data: bytes) -> None:
+    path = _SCRATCH / "run.mmj"
+    path.write_bytes(journal.MAGIC + data)
+    journal.read(path)
+
+
+def profiles(data: bytes) -> None:
+    path = _SCRATCH / "p.toml"
+    path.write_bytes(data)
+    try:
+        load(path)
+    except InputError:
+        pass
+
+
+def scorers() -> Callable[[bytes], None]:
+    items: list[tuple[object, Item]] = [(task, drawn_items(task, 1)[0]) for task in TASKS.values()]
+
+    def check(data: bytes) -> None:
+        if not data:
+            return
+        task, item = items[data[0] % len(items)]
+        score = task.score(item, data[1:].decode("utf-8", "replace"), 0)  # type: ignore[attr-defined]
+        assert 0.0 <= score.value <= 1.0
+
+    return check
+
+
+def http() -> Callable[[bytes], None]:
+    """A whole answer, head and framing too: the parser is C, what is ours stands about it."""
+    from mmload.drive.attempt import Attempt
+
+    one = OpenAIChat("m")
+
+    def check(data: bytes) -> None:
+        if not data:
+            return
+        attempt = Attempt(one, 65536)
+        step, body = data[0] + 1, data[1:]
+        for k in range(0, len(body), step):
+            if attempt.take(body[k : k + step], k + 1):
+                break
+        if not attempt.complete and attempt.failure is None:
+            attempt.end_of_stream()
+        attempt.conclude()
+        assert attempt.complete or attempt.failure is not None
+
+    return check
+
+
+KINDS: dict[str, Callable[[], Callable[[bytes], None]]] = {
+    "sse": lambda: sse,
+    "chat": lambda: adapter(OpenAIChat),
+    "responses": lambda: adapter(OpenAIResponses),
+    "messages": lambda: adapter(AnthropicMessages),
+    "journal": lambda: journals,
+    "profile": lambda: profiles,
+    "scorers": scorers,
+    "http": http,
+}
+
+if __name__ == "__main__":
+    name = sys.argv.pop(1)
+    found = _SCRATCH / "found"
+    found.mkdir()
+    atheris.Setup([*sys.argv, str(found), str(HERE / "corpus" / name)], KINDS[name]())
+    atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
+    atheris.Fuzz()

@@ -1,0 +1,132 @@
+"""Every fault at once, under load: ``python tests/reliability/under_faults.py --rps 500 --seconds 12``.
+
+At 0, 1, 10 and 100% of the requests, the share dealt out evenly over the faults that a connection can meet.
+Held against each run: all planned requests are accounted for; every failure has a kind that one of the faults
+is known for, and came within its timeout; memory of the worker did not grow. Prints one line a share; exits
+with 1 at the first broken promise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from drive.test_faults_one_by_one import EXPECTED
+from whole_runs import command
+
+from mmload import journal
+from reliability.servers import faults, head
+
+TIMEOUTS = {
+    "connect_timeout_s": 2.0,
+    "first_byte_timeout_s": 0.8,
+    "idle_timeout_s": 0.5,
+    "total_timeout_s": 1.5,
+    "max_body_bytes": 65536,
+}
+MET = sorted(set(EXPECTED) - {"refuse"})
+"""A port that refuses is another address; it has a test of its own."""
+KINDS = {kind for _, kind in EXPECTED.values()} | {"total_timeout", "truncated_body", "malformed_json", ""}
+"""A fault of streams may show as its brother where no stream was asked for."""
+
+
+class Found(NamedTuple):
+    share: float
+    counts: dict[str, int]
+    kinds: dict[str, int]
+    slowest_s: float
+    """From sent to the end, of all that was sent."""
+    lag_p99_ms: float
+    """Due to sent, of what was answered well; nan if nothing was."""
+    rss_mib: tuple[float, float]
+    """Of the worker: in the second fifth of the run, and at its end."""
+    wrong: str
+
+
+def meet(share: float, rps: int, seconds: float, where: Path, config: dict[str, Any] | None = None) -> Found:
+    """Drive a server that spoils ``share`` of its answers, in all ways in turn."""
+    rates = dict.fromkeys(MET, share / len(MET))
+    profile, folder = where / "p.toml", where / "run"
+    with faults(**{"rates": rates, "drip_s": 0.2, "bomb_mib": 16, **(config or {})}) as url:
+        phase = f'[[phase]]\nname = "p"\nshape = "sustained"\nduration_s = {seconds:g}\nrpm = {60 * rps}\n'
+        profile.write_text(head(url, max_in_flight=3 * rps, **TIMEOUTS) + phase)
+        done = subprocess.run(
+            command("run", str(profile), "--out", str(folder), "--no-progress"),
+            capture_output=True, text=True, timeout=180,
+        )  # fmt: skip
+    if not (folder / "requests.parquet").exists():
+        raise RuntimeError(done.stderr[-2000:])
+    rows = pq.read_table(
+        folder / "requests.parquet", columns=["outcome", "error", "due_ns", "sent_ns", "end_ns"]
+    )
+    outcome, error = np.array(rows["outcome"].to_pylist()), np.array(rows["error"].to_pylist())
+    due, sent, end = (rows[name].to_numpy() for name in ("due_ns", "sent_ns", "end_ns"))
+    counts = {str(name): int(n) for name, n in zip(*np.unique(outcome, return_counts=True), strict=True)}
+    kinds = {str(k or ""): int((error == k).sum()) for k in set(error.tolist())}
+    took = (end - sent)[~np.isnan(sent.astype(float))] / 1e9
+    fine = outcome == "ok"
+    lag = float(np.percentile((sent - due)[fine] / 1e6, 99)) if fine.any() else float("nan")
+    memory = [
+        t.rss_bytes / 2**20
+        for kind, body in journal.Follower(folder / "journal" / "run.mmj").poll()
+        if kind == journal.TELEMETRY
+        for t in body
+    ]
+    rss = memory[len(memory) // 5], max(memory[-3:])
+    slowest = float(np.nanmax(took))
+    return Found(
+        share, counts, kinds, slowest, lag, rss, _wrong(share, counts, kinds, slowest, rss, rps * seconds)
+    )
+
+
+def _wrong(
+    share: float,
+    counts: dict[str, int],
+    kinds: dict[str, int],
+    slowest: float,
+    rss: tuple[float, float],
+    n: float,
+) -> str:
+    if sum(counts.values()) != n:
+        return f"{sum(counts.values())} of {n:.0f} requests are accounted for"
+    if strange := set(kinds) - KINDS:
+        return f"kinds that no fault is known for: {sorted(strange)}"
+    if slowest > TIMEOUTS["total_timeout_s"] + 1.0:
+        return f"one took {slowest:.2f} s"
+    if rss[1] > rss[0] + 24:
+        return f"memory grew from {rss[0]:.0f} to {rss[1]:.0f} MiB"
+    if not share * 0.5 <= 1 - counts.get("ok", 0) / n <= share * 1.3 + 0.01:
+        return f"{counts} at a share of {share}"
+    return ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rps", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=12)
+    options = parser.parse_args()
+    for share in (0.0, 0.01, 0.1, 1.0):
+        with tempfile.TemporaryDirectory() as folder:
+            f = meet(share, options.rps, options.seconds, Path(folder))
+        failed = {k: n for k, n in sorted(f.kinds.items()) if k}
+        print(
+            f"| {share:.0%} | {f.counts} | {len(failed)} | {f.slowest_s:.2f} s | {f.lag_p99_ms:.2f} ms | "
+            f"{f.rss_mib[0]:.0f} to {f.rss_mib[1]:.0f} MiB |\n{failed}",
+            flush=True,
+        )
+        if f.wrong:
+            print(f.wrong)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
