@@ -33,6 +33,21 @@ def test_each_cell_names_a_test_that_is_there(column: int) -> None:
             assert f"def {name}(" in text, name
 
 
+def test_each_habit_of_servers_names_tests_that_are_there() -> None:
+    part = PAGE.split("## The variety of servers")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| ")][1:]
+    files = {path.name: path.read_text() for path in HERE.parent.glob("*/test_*.py")}
+    file = ""
+    for row in rows:
+        file, names = (
+            (re.findall(r"`(test_\w+\.py)`", row[2]) or [file])[0],
+            re.findall(r"`(test_\w+)`", row[2]),
+        )
+        assert names or "the same" in row[2], row
+        for name in names:
+            assert f"def {name}(" in files[file], name
+
+
 def test_the_example_of_a_template_makes_requests(tmp_path: Path) -> None:
     examples = [b for b in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL) if "[request]" in b]
     assert len(examples) == 1 and "answer" in tomllib.loads(examples[0])
