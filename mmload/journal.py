@@ -140,6 +140,19 @@ class Follower:
             return 0
 
 
+def frame_at(path: Path, offset: int) -> tuple[str, Any]:
+    """The frame that begins at a byte, of a journal that was read to there. Raises ``OSError`` or
+    ``ValueError`` if it is no longer what it was."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        length, crc = _HEAD.unpack(file.read(_HEAD.size))
+        payload = file.read(length)
+    if zlib.crc32(payload) != crc:
+        raise ValueError(f"{path}: changed while it was read")
+    kind, raw = _split(payload)
+    return kind, decode_body(kind, raw)
+
+
 def read(path: Path) -> tuple[list[tuple[str, Any]], bool]:
     """All whole frames of a journal, and whether it was cut or damaged behind them.
 

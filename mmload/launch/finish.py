@@ -27,6 +27,7 @@ from mmload.summary import (
     Judged,
     RunInfo,
     RunReader,
+    Shelf,
     answers_of,
     figures,
     intervals_for_log,
@@ -146,7 +147,7 @@ def _write_histograms(run_dir: Path, reader: RunReader, info: RunInfo) -> None:
 
 
 def _write_rows(run_dir: Path, info: RunInfo, causes: Attribution, secrets: tuple[str, ...]) -> None:
-    scores = scores_of(run_dir)
+    scores = Shelf(run_dir)
     prompts: Mapping[str, str] = info.header.get("prompt_versions") or {}
     phase_of: dict[int, str] = {p.number: p.name for p in info.phases}
     first_seqs = [p.first_seq for p in info.phases]

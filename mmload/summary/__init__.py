@@ -14,6 +14,7 @@ from mmload.summary.server_side import (
     server_series,
     server_side,
 )
+from mmload.summary.shelf import Shelf
 from mmload.summary.sums import METRICS, Summary
 from mmload.summary.validity import Ending
 
@@ -35,6 +36,7 @@ __all__ = [
     "RunInfo",
     "RunReader",
     "ServerSide",
+    "Shelf",
     "Summary",
     "Window",
     "answers_of",

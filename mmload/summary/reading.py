@@ -6,8 +6,7 @@ may come before or after its record) to what it judges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from pathlib import Path
 from typing import Any, Final
@@ -211,23 +210,10 @@ def answers_of(run_dir: Path, seqs: set[int]) -> dict[int, str]:
     return found
 
 
-def scores_of(run_dir: Path, seqs: set[int] | None = None) -> dict[int, Score]:
-    """Scores of the given requests (default: of all), by one pass over their journal; the last one counts.
-
-    What scores have in common they share: a run's scores are few in kind, and would else take a KB each.
-    """
+def scores_of(run_dir: Path, seqs: set[int]) -> dict[int, Score]:
+    """Scores of the given requests, by one pass over their journal; the last one counts."""
     found: dict[int, Score] = {}
-    shared: dict[Any, Any] = {}
     for kind, body in journal.Follower(run_dir / SCORES_JOURNAL).poll():
         if kind == journal.SCORES:
-            found.update((s.seq, _sharing(s, shared)) for s in body if seqs is None or s.seq in seqs)
+            found.update((s.seq, s) for s in body if s.seq in seqs)
     return found
-
-
-def _sharing(score: Score, shared: dict[Any, Any]) -> Score:
-    def one(value: Any) -> Any:
-        key = tuple(value.items()) if isinstance(value, Mapping) else value
-        return shared.setdefault((type(value), key), value)
-
-    names = ("task", "schema", "status", "claims", "hallucinated", "nonce", "safety", "detail")
-    return replace(score, **{name: one(getattr(score, name)) for name in names})
