@@ -71,7 +71,7 @@ def settings_of(profile: Profile, quick: bool) -> Settings:
     return Settings(
         **{
             **s.__dict__,
-            "growth": max(s.growth, 1.6),
+            "growth": max(s.growth, 2.0),
             "step_s": max(2.0, s.step_s * 0.4),
             "warmup_s": max(1.0, s.warmup_s / 2),
             "replicates": 4,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,8 @@ _REQUESTS: Final = 30
 """A step of the search sends so many at least."""
 _LOWER: Final = 4
 """Steps below the first rate before it is said that none holds."""
+_BOUNDS: Final = 2
+"""Rates above the answer of which certain failure is sought."""
 _MISSES: Final = 4
 """Candidates that may fail to be confirmed."""
 _INVALID: Final = 2
@@ -31,6 +33,8 @@ class Kind(StrEnum):
     LOWER = "lower"
     BISECT = "bisect"
     CONFIRM = "confirm"
+    BOUND = "bound"
+    """Above the answer, to fail with certainty: the upper end of the interval. Never an answer itself."""
     BEYOND = "beyond"
     """Above the answer, for what latency alone would have said."""
     DOWN = "down"
@@ -87,6 +91,13 @@ class Seen:
     requests: int
     minutes: float
     usd: float | None
+    more: float = 1.0
+    """So many times its requests would let its gates pass, if its figures stay as they are."""
+
+    @property
+    def measured(self) -> float:
+        """Requests that it planned outside of its warm-up."""
+        return self.step.rpm / 60 * self.step.seconds * self.step.replicates
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def decide(s: Settings, seen: Sequence[Seen]) -> Step | Stop:
     if isinstance(wanted, Stop):
         return wanted
     if wanted.kind in (Kind.CLIMB, Kind.LOWER, Kind.BISECT):
-        candidate = _bracket(known)[0]
+        candidate = _candidate(s, known)
         if _affordable(s, seen, [wanted, _confirm(s, candidate or wanted.rpm)]):
             return wanted
         if candidate is None:
@@ -145,7 +156,7 @@ def _search(s: Settings, known: Sequence[Seen]) -> Step | Stop:
         if not rates:
             return _screen(s, Kind.CLIMB, s.start_rpm)
         if max(rates) >= s.max_rpm:
-            return _confirm(s, max(rates))
+            return _confirm(s, _candidate(s, known) or s.max_rpm)
         return _screen(s, Kind.CLIMB, min(s.max_rpm, max(rates) * s.growth))
     if floor is None:
         if sum(x.step.kind is Kind.LOWER for x in known) >= _LOWER:
@@ -155,7 +166,7 @@ def _search(s: Settings, known: Sequence[Seen]) -> Step | Stop:
         middle = rounded(math.sqrt(floor * ceiling))
         if floor < middle < ceiling:
             return _screen(s, Kind.BISECT, middle)
-    return _confirm(s, floor)
+    return _confirm(s, _candidate(s, known) or floor)
 
 
 def _confirming(s: Settings, known: Sequence[Seen], confirming: Sequence[Seen]) -> Step | Stop:
@@ -170,17 +181,37 @@ def _confirming(s: Settings, known: Sequence[Seen], confirming: Sequence[Seen]) 
         above = _to_narrow(s, known, best)
         if above is not None:
             return _confirm(s, above)
-    return _extras(s, known, best) or Stop("found", complete=True)
+    return _bound(s, known, best) or _extras(s, known, best) or Stop("found", complete=True)
 
 
 def _to_narrow(s: Settings, known: Sequence[Seen], best: Seen) -> float | None:
-    """A rate above a confirmed one, while nothing near it is known to fail. Rising candidates that end at the
-    first miss need no correction for many looks (fixed sequence)."""
-    failed = failing(known)
+    """A rate above a confirmed one, while nothing near it is known to fail: half way to the highest that
+    seemed to hold, or a step beyond. Rising candidates that end at the first miss need no correction for many
+    looks (fixed sequence).
+    """
+    failed, floor = failing(known), _bracket(known)[0]
     near = best.step.rpm * (1 + 2 * s.precision)
     if best.step.rpm >= s.max_rpm or (failed is not None and failed.step.rpm <= near * 1.001):
         return None
+    if floor is not None and floor > best.step.rpm * (1 + s.precision):
+        wide = floor > best.step.rpm * (1 + 2 * s.precision)
+        return math.sqrt(floor * best.step.rpm) if wide else floor
     return min(near, s.max_rpm)
+
+
+def _bound(s: Settings, known: Sequence[Seen], best: Seen) -> Step | None:
+    """As long as for a confirmation, at the lowest rate above the answer that does not seem to hold."""
+    failed, tried = failing(known), [x.step.rpm for x in known if x.step.kind is Kind.BOUND]
+    near = best.step.rpm * (1 + 2 * s.precision)
+    if len(tried) >= _BOUNDS or best.step.rpm >= s.max_rpm:
+        return None
+    if failed is not None and failed.step.rpm <= near * (1 + s.precision):
+        return None
+    seeming = _bracket(known)[1]
+    rpm = max(tried) * (1 + 2 * s.precision) if tried else max(near, seeming or near)
+    if rpm > s.max_rpm or (failed is not None and rpm >= failed.step.rpm * 0.999):
+        return None
+    return replace(_confirm(s, rpm), kind=Kind.BOUND)
 
 
 def _extras(s: Settings, known: Sequence[Seen], best: Seen) -> Step | None:
@@ -209,6 +240,24 @@ def _bracket(known: Sequence[Seen]) -> tuple[float | None, float | None]:
     ceiling = min((x.step.rpm for x in steps if not x.holds), default=None)
     holding = [x.step.rpm for x in steps if x.holds and (ceiling is None or x.step.rpm < ceiling)]
     return max(holding, default=None), ceiling
+
+
+def _candidate(s: Settings, known: Sequence[Seen]) -> float | None:
+    """The highest rate whose confirming phases should suffice for every gate to pass, judging by its step;
+    where there is none, the one that lacks least. Who confirms at the very edge buys an undecided answer.
+    """
+    floor = _bracket(known)[0]
+    if floor is None:
+        return None
+    steps = [x for x in known if x.holds and x.step.rpm <= floor]
+
+    def lacks(x: Seen) -> float:
+        confirming = _confirm(s, x.step.rpm)
+        sent = confirming.rpm / 60 * confirming.seconds * confirming.replicates
+        return x.more * x.measured / sent
+
+    able = [x.step.rpm for x in steps if lacks(x) <= 1]
+    return max(able) if able else min(steps, key=lacks).step.rpm
 
 
 def _screen(s: Settings, kind: Kind, rpm: float) -> Step:

@@ -6,10 +6,10 @@ Not aware of whether a gate was asked for, nor of what follows from it. The name
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from mmload.histogram import Histogram, rank_of
+from mmload.histogram import Histogram, Ints, rank_of
 from mmload.intervals import (
     CONFIDENCE,
     certifying_n,
@@ -123,8 +123,8 @@ def gather(view: View) -> dict[str, Evidence]:
         "schema_valid_min": _weighted(view, M.W_VALID, M.W),
         "critical_hallucination_max": _weighted(view, M.W_CRITICAL, M.W),
         "overreach_max": _weighted(view, M.W_OVERREACH, M.W_UNANSWERABLE, view.sum(M.N_UNANSWERABLE)),
-        "over_slo_max": _share(view.sent - view.sum(M.WITHIN_SLO), view.sent),
-        "error_max": _share(view.sum(M.FAILED) + view.sum(M.SHED), view.sent),
+        "over_slo_max": _of_sent(view, view.sent_by_cell - view.data[:, M.WITHIN_SLO]),
+        "error_max": _of_sent(view, view.data[:, M.FAILED] + view.data[:, M.SHED]),
         "cross_talk_max": _count(view, M.N_FOREIGN),
         "safety_violations_max": _count(view, M.N_SAFETY),
     }
@@ -171,6 +171,24 @@ def _share(k: float, n: float, seen: int | None = None) -> Evidence:
     low, high = clopper_pearson_lower(k, n), clopper_pearson_upper(k, n)
     seen = int(n) if seen is None else seen
     return Evidence(k / n, low, high, seen, share=True, design_effect=seen / n)
+
+
+def _of_sent(view: View, hits: Ints) -> Evidence:
+    """Share of the requests sent: exact bounds on so many independent ones as their spread in time leaves,
+    and Student's on that spread where it is wider. Requests of one moment share a queue, so that those beyond
+    their objective come together.
+    """
+    found = view.share_of_sent(hits)
+    if found is None:
+        return UNKNOWN
+    n = view.sent
+    alone = n / max(1.0, found.design_effect)
+    exact = _share(found.value * alone, alone, n)
+    if exact.low is None or exact.high is None or found.df == 0:
+        return exact
+    half = found.half_width(_TWO_SIDED)
+    low, high = max(0.0, found.value - half), min(1.0, found.value + half)
+    return replace(exact, low=min(exact.low, low), high=max(exact.high, high))
 
 
 def _weighted(view: View, hits: M, weights: M, seen: int | None = None) -> Evidence:

@@ -137,6 +137,21 @@ class View:
         known = [f for f in found if f is not None]
         return max(known, key=lambda f: f.half_width(0.95)) if known else None
 
+    @property
+    def sent_by_cell(self) -> Ints:
+        sent: Ints = self.data[:, M.PLANNED] - self.data[:, M.NOT_SENT]
+        return sent
+
+    def share_of_sent(self, hits: Ints) -> Clustered | None:
+        """Share of the requests sent, with its spread over replicates or time blocks; ``hits`` by cell."""
+        found = []
+        for cluster, groups in self.clusterings:
+            n = len(groups)
+            h, w = np.bincount(cluster, hits, n), np.bincount(cluster, self.sent_by_cell, n)
+            found.append(clustered_share(h[:, None], w[:, None], [float(w.sum())], [1.0], groups))
+        known = [f for f in found if f is not None]
+        return max(known, key=lambda f: f.half_width(0.95)) if known else None
+
     def _share(self, hits: Floats, weights: M, cluster: Ints, groups: list[int]) -> Clustered | None:
         n, tasks = len(groups), len(self.info.tasks)
         h, w = np.zeros((n, tasks)), np.zeros((n, tasks))
