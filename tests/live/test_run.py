@@ -35,7 +35,7 @@ FILES = (
         "e2e.hgrm",
         "junit.xml",
     ),
-    *("plots", "answers", "profile.toml", "environment.json", "journal"),
+    *("plots", "answers", "profile.toml", "environment.json", "journal", "server_metrics.jsonl"),
 )
 
 
@@ -53,6 +53,9 @@ def test_a_run_writes_its_folder_and_exits_by_its_verdict(mmload: Mmload) -> Non
     assert adds_up(counts) and counts["planned"] == 60 and counts["ok"] == 60
     assert ran.summary["validity"]["timestamp_source"] == "kernel"
     assert ran.summary["quality"]["n_scored"] == 60
+    server = ran.summary["server"]
+    assert server["sources"][0]["kind"] == "mmload" and server["e2e_ms"]["n"] == 60
+    assert {row["figure"]: row["agrees"] for row in server["compared"]}["answers"]
     table = pq.read_table(ran.folder / "requests.parquet")
     streamed = [t is not None for t in table["first_token_ns"].to_pylist()]
     assert len({trace[:16] for trace in table["trace_id"].to_pylist()}) == 1
