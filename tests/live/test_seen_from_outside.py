@@ -8,11 +8,13 @@ import time
 import urllib.request
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from report.otlp_receiver import metrics_of, receiver
 from whole_runs import TINY, Mmload, command
 
 pytestmark = pytest.mark.live
+SCHEMA = Path(__file__).parents[2] / "docs" / "summary.schema.json"
 
 STEADY = """
 [[phase]]
@@ -74,7 +76,9 @@ def test_everything_that_looks_at_a_run_sees_the_same(tmp_path: Path) -> None:
     finally:
         pushed.terminate()
         pushed.wait(20)
-    counts = json.loads((folder / "summary.json").read_text())["counts"]
+    figures = json.loads((folder / "summary.json").read_text())
+    jsonschema_rs.validate(json.loads(SCHEMA.read_text()), figures)
+    counts = figures["counts"]
     ok = re.findall(r'^mmload_requests_total\{[^}]*outcome="ok"[^}]*\} (\S+)', metrics, re.M)
     assert sum(map(float, ok)) == counts["ok"] == 40
     assert re.search(r"^mmload_run_valid\{[^}]*\} 1$", metrics, re.M)
