@@ -52,7 +52,8 @@ def test_everything_that_looks_at_a_run_sees_the_same(tmp_path: Path) -> None:
     profile.write_text(TINY + STEADY)
     gateway, web = f"127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"
     pushed = subprocess.Popen(
-        ["prometheus-pushgateway", f"--web.listen-address={gateway}"], stderr=subprocess.DEVNULL
+        ["prometheus-pushgateway", f"--web.listen-address={gateway}", "--persistence.file="],
+        stderr=subprocess.DEVNULL,
     )
     arguments = ["--out", str(folder), "--pushgateway", f"http://{gateway}", "--events", str(events)]
     arguments += ["--web-port", web.rsplit(":", 1)[1], "--save-baseline", str(tmp_path / "b.json"), "--quiet"]

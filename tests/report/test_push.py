@@ -18,7 +18,9 @@ def gateway(tmp_path_factory):
         address = f"127.0.0.1:{free.getsockname()[1]}"
     log = (tmp_path_factory.mktemp("gateway") / "log").open("w")
     process = subprocess.Popen(
-        ["prometheus-pushgateway", f"--web.listen-address={address}"], stdout=log, stderr=log
+        ["prometheus-pushgateway", f"--web.listen-address={address}", "--persistence.file="],
+        stdout=log,
+        stderr=log,
     )
     give_up = time.monotonic() + 20
     while time.monotonic() < give_up:
