@@ -14,7 +14,7 @@ from mmload.summary import SCHEMA_VERSION
 
 Spec = Mapping[str, Any]
 """A key gives ``(type, what it is)`` or ``(Spec, what it is)``. Types: int, num, text, bool, texts, any; with
-``?`` behind it, null too. The key ``*`` stands for any name; ``[]``, as the only one, for a list's entries."""
+``?`` behind it, null too. The key ``*`` stands for any name; ``[]``, alone, for a list's entries."""
 
 _LATENCY: Final[Spec] = {
     "n": ("int", "samples"),
@@ -90,7 +90,7 @@ SUMMARY: Final[Spec] = {
             "generator_cpu_ratio": ("num?", "share of a core, busiest worker"),
             "offered_rpm": ("num?", "planned rate"),
             "sent_rpm": ("num?", "sent rate"),
-            "timestamp_source": (("kernel", "user", "mixed", None), "whose clock stamps received bytes"),
+            "timestamp_source": (("kernel", "user", None), "whose clock stamps received bytes"),
         },
         "can it be trusted",
     ),
