@@ -11,10 +11,11 @@ from typing import Any
 
 from mmload.report import html, raster, svg
 from mmload.report.charts import capacity
+from mmload.report.escape import markdown_cell
 from mmload.report.files import write_bytes, write_text
 from mmload.report.folder import clean
 from mmload.report.table import Chart, Table
-from mmload.report.verdicts import Headline
+from mmload.report.verdicts import WORDS, Headline
 from mmload.report.wording import (
     DASH,
     count,
@@ -25,21 +26,24 @@ from mmload.report.wording import (
     ms,
     percent,
     rpm,
+    seconds,
     usd,
 )
 
 
 def write_capacity(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
-    """Write ``capacity.html`` and ``plots/capacity-*``.
+    """Write ``capacity.html``, ``capacity.md`` and ``plots/capacity-*``.
 
     ``found``: ``profile, target, started_at``; ``rpm_at_quality {value, low, high, limited_by}``;
     ``latency_only_rpm, expected_peak_rpm, headroom_ratio, knee_rpm``; ``limits {gate name: limit}``;
     ``levels`` as ``throughput.levels`` of ``summary.json``, each may have ``per_good_query_usd`` and for
     any figure its ``_low`` and ``_high``, and ``step`` (climb, bisect, confirm); ``spent`` and ``budget``
-    ``{requests, minutes, usd}``; ``fleet [{replicas, rpm, usd_per_hour}]``; ``notes [str]``. All optional.
+    ``{requests, minutes, usd}``; ``fleet [{peak_rpm, replicas, rpm, usd_per_hour}]``; ``hysteresis`` and
+    ``scalability`` as in ``capacity.json``; ``verdict``; ``notes [str]``. All optional.
     """
     found = clean(found, secrets)
-    charts = capacity.draw_all(found)
+    charts = [*capacity.draw_all(found), capacity.scalability(found)]
+    write_text(folder / "capacity.md", capacity_markdown(found))
     return write_page(folder, "capacity.html", capacity_page(found, charts), charts)
 
 
@@ -52,8 +56,10 @@ def capacity_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -
         value=rpm(at_quality.get("value")),
         sentence=capacity_sentence(found),
         headlines=capacity_headlines(found),
-        charts=capacity.draw_all(found) if charts is None else charts,
+        word=WORDS.get(str(found.get("verdict")), ""),
+        charts=[*capacity.draw_all(found), capacity.scalability(found)] if charts is None else charts,
         levels=_levels(found),
+        hysteresis=_hysteresis(found),
         fleet=_fleet(found),
         notes=[str(note) for note in found.get("notes") or []],
     )
@@ -125,13 +131,14 @@ def _levels(found: Mapping[str, Any]) -> Table:
             + (f": {gate_title(str(level['limited_by']))}" if level.get("limited_by") else ""),
         ]
         for level in found.get("levels") or []
+        if level.get("step") != "down"
     ]
     head = [
         "Step",
         "Offered",
         "Answered",
         "Quality",
-        "95% interval",
+        "95% bounds",
         "p95",
         "Failed or shed",
         "Per good query",
@@ -142,12 +149,78 @@ def _levels(found: Mapping[str, Any]) -> Table:
 
 def _fleet(found: Mapping[str, Any]) -> Table:
     rows = [
-        [count(f.get("replicas")), rpm(f.get("rpm")), usd(f.get("usd_per_hour"))]
+        [rpm(f.get("peak_rpm")), count(f.get("replicas")), rpm(f.get("rpm")), usd(f.get("usd_per_hour"))]
         for f in found.get("fleet") or []
     ]
-    return Table(
-        "Fleet for a peak (a projection, not a measurement)", ["Replicas", "rpm", "USD per hour"], rows
+    head = ["Peak, rpm", "Replicas", "They answer, rpm", "USD per hour"]
+    return Table("Fleet for a peak (a projection, not a measurement)", head, rows)
+
+
+def _hysteresis(found: Mapping[str, Any]) -> Table:
+    """The rate of the answer on the way up, the overload, and the same rate on the way down."""
+    h = found.get("hysteresis") or {}
+    rows = [
+        [
+            name,
+            rpm(rate),
+            percent(part.get("quality")),
+            interval(part.get("quality_low"), part.get("quality_high"), percent) or DASH,
+            ms(part.get("e2e_p95_ms")),
+            percent(part.get("error_ratio")),
+            percent(part.get("over_slo_ratio")),
+        ]
+        for name, rate, part in (
+            ("going up", h.get("rpm"), h.get("before") or {}),
+            ("overload", h.get("over_rpm"), h.get("during") or {}),
+            ("coming down", h.get("rpm"), h.get("after") or {}),
+        )
+        if part
+    ]
+    head = ["", "Offered", "Quality", "95% interval", "p95", "Failed or shed", "Beyond objective"]
+    return Table("The same rate before and after an overload", head, rows, [_change(h)] if rows else [])
+
+
+def _change(h: Mapping[str, Any]) -> str:
+    back = h.get("recovery_s")
+    within = (
+        f"Back within the objectives {seconds(back)} after the overload ended"
+        if known(back)
+        else "Not back within the objectives for 10 s as long as it was watched"
     )
+    said = f"{within}; at most {count(h.get('peak_backlog'))} requests waited."
+    change = h.get("quality_change") or {}
+    low, high = change.get("low"), change.get("high")
+    if not known(low) or not known(high):
+        return said
+    between = f"{100 * low:+.1f} to {100 * high:+.1f} points"
+    if low <= 0 <= high:
+        return f"{said} Quality coming down differs from going up by {between}: no difference is certain."
+    return f"{said} Quality is {'lower' if high < 0 else 'higher'} coming down than going up, by {between}."
+
+
+def capacity_markdown(found: Mapping[str, Any]) -> str:
+    """The same in short, for a pull request."""
+    value = rpm((found.get("rpm_at_quality") or {}).get("value"))
+    word = WORDS.get(str(found.get("verdict")), "")
+    lines = [
+        f"# {markdown_cell(str(found.get('profile') or 'capacity'))}: {value} rpm at quality",
+        "",
+        f"{f'**{word}.** ' if word else ''}{value} {markdown_cell(capacity_sentence(found))}",
+        "",
+        *(f"- {h.label}: {h.value} {h.unit} ({markdown_cell(h.detail)})" for h in capacity_headlines(found)),
+    ]
+    for table in (_levels(found), _hysteresis(found), _fleet(found)):
+        if table.rows:
+            notes = [f"\n{markdown_cell(note)}" for note in table.notes]
+            lines += ["", f"## {table.caption}", "", *_rows_in_markdown(table), *notes]
+    notes = [f"- {markdown_cell(str(note))}" for note in found.get("notes") or []]
+    return "\n".join([*lines, *(["", "## To note", "", *notes] if notes else [])]) + "\n"
+
+
+def _rows_in_markdown(table: Table) -> list[str]:
+    rows = [[markdown_cell(cell) for cell in row] for row in [table.head, *table.rows]]
+    rule = [":--", *["--:"] * (len(table.head) - 1)]
+    return [f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]]]
 
 
 def write_page(folder: Path, name: str, text: str, charts: list[Chart]) -> list[Path]:

@@ -29,6 +29,7 @@ def capacity() -> dict[str, Any]:
             "per_good_query_usd": cost,
             "verdict": verdict,
             "limited_by": "quality_min" if verdict != "pass" else None,
+            "in_flight": rate * p95 / 120_000,
         }
         for index, (rate, quality, p95, errors, cost, verdict) in enumerate(CURVE)
     ]
@@ -45,8 +46,31 @@ def capacity() -> dict[str, Any]:
         "levels": levels,
         "spent": {"requests": 3120, "minutes": 9.4, "usd": 31.2},
         "budget": {"requests": 5000},
-        "fleet": [{"replicas": 4, "rpm": 780.0, "usd_per_hour": 9.6}],
+        "fleet": [{"peak_rpm": 600.0, "replicas": 4, "rpm": 780.0, "usd_per_hour": 9.6}],
+        "scalability": {"curve": [[0.5, 50.0], [3.0, 240.0], [9.0, 410.0]]},
+        "hysteresis": {
+            "rpm": 195.0,
+            "over_rpm": 360.0,
+            "recovery_s": 14.0,
+            "peak_backlog": 31,
+            "before": _part(0.92, 2260.0),
+            "during": _part(0.76, 2900.0),
+            "after": _part(0.87, 2300.0),
+            "quality_change": {"value": -0.05, "low": -0.09, "high": -0.01},
+        },
+        "verdict": "go",
         "notes": ["Levels above 360 rpm were not tried: the budget of minutes ended."],
+    }
+
+
+def _part(quality: float, p95: float) -> dict[str, Any]:
+    return {
+        "quality": quality,
+        "quality_low": quality - 0.03,
+        "quality_high": quality + 0.02,
+        "e2e_p95_ms": p95,
+        "error_ratio": 0.0,
+        "over_slo_ratio": 0.01,
     }
 
 

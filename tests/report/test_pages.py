@@ -35,7 +35,12 @@ def test_the_capacity_page_sets_the_answer_beside_what_latency_alone_would_have_
         "capacity-error-ratio",
         "capacity-per-good-query-usd",
         "capacity-quality",
+        "capacity-scalability",
     ]
+    assert "<b>Go.</b>" in text
+    assert "Quality is lower coming down than going up, by -9.0 to -1.0 points." in text
+    short = (folder / "capacity.md").read_text()
+    assert short.startswith("# capacity: 195 rpm at quality") and "| coming down | 195 | 87% |" in short
 
 
 def test_a_candidate_that_fails_a_gate_has_no_rank_however_cheap_it_is(folder):

@@ -62,16 +62,63 @@ MEASURES = (
 def draw_all(found: Mapping[str, Any]) -> list[Chart]:
     """A chart for every measure that any level has, by offered rate."""
     levels = sorted(
-        (lv for lv in found.get("levels") or [] if known(lv.get("rpm"))), key=lambda lv: lv["rpm"]
+        (lv for lv in found.get("levels") or [] if known(lv.get("rpm")) and lv.get("step") != "down"),
+        key=lambda lv: lv["rpm"],
     )
     return [_over_rate(found, levels, measure) for measure in MEASURES]
+
+
+def scalability(found: Mapping[str, Any]) -> Chart:
+    """Rate answered over requests in flight: what was measured, and a fitted law beside it."""
+    points = sorted(
+        (lv["in_flight"], lv["achieved_rpm"], lv["rpm"])
+        for lv in found.get("levels") or []
+        if lv.get("step") != "down" and known(lv.get("in_flight")) and known(lv.get("achieved_rpm"))
+    )
+    law = found.get("scalability") or {}
+    key, title = "capacity-scalability", "Rate answered, by requests in flight"
+    table = Table(
+        title,
+        ["In flight", "Answered rpm", "Offered rpm"],
+        [[f"{n:.1f}", rpm(x), rpm(o)] for n, x, o in points],
+    )
+    if len(points) < 2:
+        return Chart(key, title, "", table, absent="Fewer than two levels were measured")
+    curve = [(n, x) for n, x in law.get("curve") or []]
+    measured = Key("measured", "blue", shape="circle", width=0)
+    fitted = Key("universal scalability law, fitted", "soft", dash="5 4")
+
+    def draw(width: float) -> Scene:
+        plot = Plot(
+            width,
+            240,
+            up_to(points[-1][0] * 1.05),
+            up_to(max(x for _, x, _ in points) * 1.1),
+            x_label=lambda n: f"{n:g}",
+            y_label=rpm,
+            x_title="requests in flight, on average",
+            y_title="answered, requests per minute",
+            keys=[measured, fitted] if curve else [measured],
+        )
+        if curve:
+            plot.line(curve, fitted)
+        for n, x, offered in points:
+            plot.scene.add(Marker(plot.px(n), plot.py(x), "blue", "circle", 5))
+            said = f"{rpm(offered)} rpm offered\n{rpm(x)} rpm answered\n{n:.1f} in flight"
+            at = plot.px(n) - 10
+            plot.scene.hover.append((at, plot.top, 20, plot.bottom - plot.top, said))
+        return plot.scene
+
+    ends = f"{rpm(points[0][1])} rpm with {points[0][0]:.1f} in flight"
+    desc = f"From {ends} to {rpm(points[-1][1])} rpm with {points[-1][0]:.1f} in flight."
+    return Chart(key, title, desc, table, draw)
 
 
 def _over_rate(found: Mapping[str, Any], levels: Sequence[Mapping[str, Any]], measure: Measure) -> Chart:
     seen = [level for level in levels if known(level.get(measure.key))]
     table = Table(
         f"{measure.title} by offered rate",
-        ["Offered rpm", measure.title, "95% interval"],
+        ["Offered rpm", measure.title, "95% bounds"],
         [[rpm(lv["rpm"]), measure.write(lv[measure.key]), _between(lv, measure) or DASH] for lv in seen],
     )
     key = f"capacity-{measure.key.replace('_', '-')}"
