@@ -20,7 +20,7 @@ import numpy as np
 
 from mmload import corpus, plugins
 from mmload.compare.runs import Candidate, Floats
-from mmload.intervals import crossed_weights, percentile_interval
+from mmload.intervals import percentile_interval, resampled
 from mmload.model import InputError, Item
 from mmload.scorecard import matrix
 from mmload.tasks.triage import decide
@@ -208,8 +208,6 @@ def _row(
 
 def _bound(items: Any, values: Floats) -> tuple[float, float]:
     """95% interval of a mean over items, which are resampled."""
-    block = np.zeros(len(items), np.int64)
-    # One block: its weight cancels in the mean, what is left is the bootstrap over items.
-    means = np.concatenate([w @ values / w.sum(axis=1) for w in crossed_weights(items, block)])
+    means = resampled(items, lambda w: w @ values / w.sum(axis=1))
     found = percentile_interval(float(values.mean()), means, 0.95)
     return round(found.low, 8), round(found.high, 8)

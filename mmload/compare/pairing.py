@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from mmload.compare.runs import Bools, Candidate, Floats, Ints, Rows
-from mmload.intervals import benjamini_hochberg, crossed_weights, holm, mcnemar, student_p, t_quantile
+from mmload.intervals import benjamini_hochberg, holm, mcnemar, student_p, t_quantile, two_way_error
 from mmload.scorecard import Matrix
 
 METRICS: Final = (
@@ -24,7 +24,8 @@ HIGHER_IS_BETTER: Final = frozenset({"quality", "good_ratio"})
 SHARES: Final = frozenset({"quality", "good_ratio", "error_ratio"})
 LEAST_PAIRS: Final = 20
 """Fewer pairs say nothing."""
-_BLOCKS: Final = 15
+_BLOCKS: Final = (15, 6)
+"""Blocks of time: many short and few long ones, of which the less certain counts."""
 _DRAWS: Final = 40_000_000
 _LEVEL: Final = 0.05
 
@@ -32,12 +33,12 @@ _LEVEL: Final = 0.05
 class Pairs(NamedTuple):
     base: Rows
     other: Rows
-    block: Ints
-    """Block of time of each pair."""
+    blocks: tuple[Ints, ...]
+    """Block of time of each pair, by each way to cut it."""
 
     @property
     def n(self) -> int:
-        return len(self.block)
+        return len(self.base.seq)
 
 
 class Difference(NamedTuple):
@@ -68,17 +69,17 @@ def pair(base: Candidate, other: Candidate) -> Pairs:
     a, b = base.rows.take(mine), other.rows.take(theirs)
     both = np.flatnonzero((a.item == b.item) & a.sent & b.sent)
     a, b = a.take(both), b.take(both)
-    return Pairs(a, b, _blocks(a))
+    return Pairs(a, b, tuple(_blocks(a, wanted) for wanted in _BLOCKS))
 
 
-def _blocks(rows: Rows) -> Ints:
-    """About 15 blocks of time in all, at least two in every phase."""
+def _blocks(rows: Rows, wanted: int) -> Ints:
+    """About so many blocks of time in all, at least two in every phase."""
     out = np.zeros(len(rows.seq), np.int64)
     phases = np.unique(rows.phase)
     spans = {p: rows.due_ns[rows.phase == p] for p in phases.tolist()}
     total = sum(int(np.ptp(due)) for due in spans.values()) or 1
     for k, (phase, due) in enumerate(spans.items()):
-        n = max(2, round(_BLOCKS * int(np.ptp(due)) / total))
+        n = max(2, round(wanted * int(np.ptp(due)) / total))
         at = (due - due.min()) * n // (int(np.ptp(due)) + 1)
         out[rows.phase == phase] = k * 1000 + at
     return out
@@ -106,7 +107,7 @@ def differences(
 
 def _kept(pairs: Pairs, where: Any) -> Pairs:
     at = np.flatnonzero(where)
-    return Pairs(pairs.base.take(at), pairs.other.take(at), pairs.block[at])
+    return Pairs(pairs.base.take(at), pairs.other.take(at), tuple(b[at] for b in pairs.blocks))
 
 
 def _sampling(pairs: Pairs) -> Floats:
@@ -117,13 +118,9 @@ def _sampling(pairs: Pairs) -> Floats:
 
 def _resampled(pairs: Pairs, statistic: Any) -> tuple[float, int]:
     """(standard error of a statistic of weights of shape (k, n), degrees of freedom)."""
-    n = pairs.n
-    draws = int(min(1000, max(200, _DRAWS // max(1, n))))
-    values = np.concatenate(
-        [np.atleast_1d(statistic(w)) for w in crossed_weights(pairs.base.item, pairs.block, draws)]
-    )
-    df = min(len(np.unique(pairs.base.item)), len(np.unique(pairs.block))) - 1
-    return float(np.std(values[np.isfinite(values)], ddof=1)), df
+    draws = int(min(500, max(100, _DRAWS // max(1, pairs.n))))
+    found = [two_way_error(pairs.base.item, block, statistic, draws) for block in pairs.blocks]
+    return max(found, key=lambda f: f[0] * t_quantile(0.975, f[1]) if f[1] > 0 else math.inf)
 
 
 def _difference(pairs: Pairs, metric: str, base: float, statistic: Any) -> Difference | None:

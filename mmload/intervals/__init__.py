@@ -5,7 +5,7 @@ about. Unless a name says otherwise, ``confidence`` is two-sided; a ``*_lower`` 
 """
 
 from mmload.intervals.betting import against_mean
-from mmload.intervals.bootstrap import crossed_weights, percentile_interval
+from mmload.intervals.bootstrap import percentile_interval, resampled, two_way_error
 from mmload.intervals.clusters import Clustered, clustered_ratio, clustered_share, t_interval
 from mmload.intervals.distributions import beta_quantile, betainc, binomial_cdf, normal_quantile, t_quantile
 from mmload.intervals.estimate import CERTIFY, CONFIDENCE, Estimate
@@ -44,7 +44,6 @@ __all__ = [
     "clustered_ratio",
     "clustered_share",
     "confidence_sequence",
-    "crossed_weights",
     "early_stopping_rank",
     "hajek",
     "holm",
@@ -54,10 +53,12 @@ __all__ = [
     "percentile_interval",
     "quantile_rank_lower",
     "quantile_rank_upper",
+    "resampled",
     "student_p",
     "t_interval",
     "t_quantile",
     "two_sided_p",
+    "two_way_error",
     "wilson",
     "wilson_bound_n",
 ]

@@ -250,15 +250,16 @@ def _told(d: Mapping[str, Any], baseline: str) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
-    return [
-        terminal(
-            "  ".join(
-                f"{c:<{w}}" if not k else f"{c:>{w}}" for k, (c, w) in enumerate(zip(r, widths, strict=True))
-            )
-        )[:width].rstrip()
-        for r in rows
-    ]
+    clean_rows = [[terminal(cell) for cell in row] for row in rows]
+    widths = [max(len(r[k]) for r in clean_rows) for k in range(len(rows[0]))]
+    lines = []
+    for row in clean_rows:
+        first, *rest = (
+            f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}"
+            for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join([first, *rest])[:width].rstrip())
+    return lines
 
 
 def _gate_matrix(found: Mapping[str, Any], ranked: list[Mapping[str, Any]]) -> Table:

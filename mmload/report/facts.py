@@ -9,6 +9,7 @@ from mmload.report.axes import Linear
 from mmload.report.escape import one_line, redact
 from mmload.report.measured import Measured
 from mmload.report.scene import Line, Marker, Scene
+from mmload.report.scorecards import reviews
 from mmload.report.table import Table
 from mmload.report.verdicts import GateLine, counts_line
 from mmload.report.wording import DASH, count, gate_title, interval, known, ms, percent, rpm, seconds, usd
@@ -63,8 +64,26 @@ def answers(measured: Measured) -> Table:
             "Quality against the unloaded baseline",
             percent(delta.get("value")) + (f" ({said})" if said else ""),
         ],
+        *_against_unloaded(delta),
     ]
-    return Table("Answers", ["Check", "Found"], [*rows, *judge(measured).rows])
+    return Table("Answers", ["Check", "Found"], [*rows, *judge(measured).rows, *reviews(measured).rows])
+
+
+def _against_unloaded(delta: Mapping[str, Any]) -> list[list[str]]:
+    """Items lost and gained under load, and how far the pipeline disagrees with itself; with a baseline."""
+    if not known(delta.get("n_items")):
+        return []
+    p, floor = delta.get("p_value"), delta.get("noise_floor")
+    boot = interval(delta.get("bootstrap_low"), delta.get("bootstrap_high"), percent)
+    return [
+        [
+            "Items lost · gained under load (McNemar)",
+            f"{count(delta.get('lost'))} · {count(delta.get('gained'))}"
+            + (f" (p = {p:.3g})" if known(p) else ""),
+        ],
+        ["The same difference by clustered bootstrap", boot or DASH],
+        ["Two unloaded answers to one item differ (noise floor)", percent(floor)],
+    ]
 
 
 def judge(measured: Measured) -> Table:

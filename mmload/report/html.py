@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmload.report import evidence, facts, svg, verdicts
+from mmload.report import evidence, facts, scorecards, svg, verdicts
 from mmload.report.charts import draw_all, server
 from mmload.report.definitions import definitions
 from mmload.report.escape import visible
@@ -97,6 +97,11 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         counts=verdicts.counts_line(measured),
         charts=charts if charts is not None else draw_all(measured),
         evidence=evidence.of_gates(measured),
+        dimensions=scorecards.dimensions(measured),
+        scorecard_line=scorecards.summary_line(measured),
+        friction=scorecards.friction(measured),
+        causes=scorecards.causes(measured),
+        models=scorecards.models(measured),
         worst=evidence.worst(measured, 6),
         levels=facts.levels(measured),
         bursts=facts.bursts(measured),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmload.report import facts, verdicts
+from mmload.report import facts, scorecards, verdicts
 from mmload.report.charts import cost, latency, pipeline, quality, server
 from mmload.report.escape import markdown_cell
 from mmload.report.measured import Measured
@@ -64,12 +64,15 @@ def _gates(measured: Measured) -> str:
 
 
 def _tables(measured: Measured) -> Iterable[Table]:
+    yield scorecards.scorecard(measured)
     yield facts.levels(measured)
     yield latency.spectrum(measured).table
     yield server.compared(measured)
     yield quality.by_phase(measured).table
     yield cost.by_phase(measured).table
     yield pipeline.errors(measured).table
+    yield scorecards.causes(measured)
+    yield scorecards.models(measured)
     yield facts.judge(measured)
 
 

@@ -7,13 +7,14 @@ than once also shows how far the pipeline disagrees with itself (the noise floor
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mmload.histogram import Ints
-from mmload.intervals import Estimate, mcnemar, t_quantile
+from mmload.intervals import Estimate, mcnemar, t_quantile, two_way_error
 from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import ITEM_BLOCKS, Summary
 from mmload.summary.view import View, rounded
@@ -37,6 +38,8 @@ class Paired(NamedTuple):
     """McNemar's, on lost against gained."""
     noise_floor: float | None
     """How often two answers to the same item disagree without load; None if no item was asked twice."""
+    bootstrap_error: Callable[[], float]
+    """The standard error by bootstrap, beside the one by linearisation; takes its time, so when asked for."""
 
     def bound(self, confidence: float) -> Estimate:
         """Two-sided interval of the difference."""
@@ -92,18 +95,22 @@ def paired(view: View) -> Paired | None:
         gained=gained,
         p_value=mcnemar(lost, gained),
         noise_floor=_noise_floor(base),
+        bootstrap_error=lambda: _bootstrap_error(answers, info),
     )
 
 
-def paired_figures(found: Paired | None, baseline: str | None) -> dict[str, Any]:
-    """``baseline_delta`` of ``summary.json``."""
+def paired_figures(found: Paired | None, baseline: str | None, bootstrap: bool) -> dict[str, Any]:
+    """``baseline_delta`` of ``summary.json``; ``bootstrap``: with the clustered bootstrap's interval too."""
     if found is None:
         return {"value": None, "low": None, "high": None, "baseline": baseline}
     bound = found.bound(0.95)
+    boot = found._replace(standard_error=found.bootstrap_error()).bound(0.95) if bootstrap else None
     return {
         "value": rounded(bound.value),
         "low": rounded(bound.low),
         "high": rounded(bound.high),
+        "bootstrap_low": rounded(boot.low) if boot else None,
+        "bootstrap_high": rounded(boot.high) if boot else None,
         "baseline": baseline,
         "n_items": found.n_items,
         "n_answers": found.n_answers,
@@ -168,6 +175,23 @@ def _spread(cluster: Ints, z: Floats) -> tuple[float, int]:
     totals = np.bincount(where, z)
     c = len(totals)
     return float((totals**2).sum()) * (c / (c - 1) if c > 1 else 1.0), c
+
+
+def _bootstrap_error(a: _Answers, info: RunInfo) -> float:
+    """Standard error of the task-weighted difference by the clustered bootstrap; tasks keep their weight."""
+    tasks = len(info.tasks)
+    declared = np.array(info.task_weights) * (np.bincount(a.task, a.n, tasks) > 0)
+    declared = declared / declared.sum() if declared.sum() > 0 else np.full(tasks, 1 / tasks)
+    gain = a.passed - a.n * a.base
+    masks = [(declared[task], a.task == task) for task in np.flatnonzero(declared).tolist()]
+
+    def difference(w: Floats) -> Floats:
+        out = np.zeros(len(w))
+        for weight, mine in masks:
+            out += weight * (w[:, mine] @ gain[mine]) / (w[:, mine] @ a.n[mine])
+        return out
+
+    return two_way_error(a.item, a.block, difference)[0]
 
 
 def _discordant(a: _Answers) -> tuple[int, int]:

@@ -41,7 +41,9 @@ def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]
         "schema_valid_ratio": ratio(view.sum(M.W_VALID), view.sum(M.W)),
         "schema_strict_ratio": ratio(view.sum(M.W_STRICT), view.sum(M.W)),
         "safety": _safety(view),
-        "baseline_delta": paired_figures(paired(view), view.info.profile.quality.baseline),
+        "baseline_delta": paired_figures(
+            paired(view), view.info.profile.quality.baseline, bootstrap=slices is not None
+        ),
     }
 
 
