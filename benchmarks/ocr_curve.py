@@ -47,7 +47,8 @@ def levels(run: Path) -> list[dict[str, Any]]:
         inside = np.zeros(len(rows), bool)
         for begin, end in spans:
             inside |= (due_s >= begin) & (due_s < end)
-        found.append(_level(rows[inside], sum(end - begin for begin, end in spans), profile))
+        seconds = sum(end - begin for begin, end in spans)
+        found.append({"rpm": round((low + high) / 2, 1), **_level(rows[inside], seconds, profile)})
     return found
 
 
@@ -68,7 +69,6 @@ def _level(rows: Any, seconds: float, profile: Profile) -> dict[str, Any]:
     ranks = [quantile_rank_lower(len(times), 0.95), quantile_rank_upper(len(times), 0.95)]
     by_the_clock = profile.cost.infrastructure_usd_per_hour * seconds / 3600
     return {
-        "rpm": round(60 * len(rows) / seconds, 1),
         "n": len(rows),
         "shed_ratio": round(float((rows["outcome"] == "shed").mean()), 4),
         "quality": round(right / len(ok), 4),
