@@ -129,8 +129,32 @@ def bursts(measured: Measured) -> list[str]:
             took = f"back within the objective {seconds(recovery)} after the burst"
             back = took if recovery > 0 else "within the objective as soon as the burst was over"
         most = f"; at most {count(backlog)} requests unanswered at once" if known(backlog) else ""
-        said.append(f"{phase.get('name')}: {back}{most}.")
+        said.append(f"{phase.get('name')}: {back}{most}.{_before_and_after(phase.get('burst') or {})}")
     return said
+
+
+def _before_and_after(burst: Mapping[str, Any]) -> str:
+    """Quality and losses before, during and after, and whether the first came back."""
+    before, during, after = (burst.get(name) or {} for name in ("before", "during", "after"))
+    if not known(before.get("quality")) or not known(after.get("quality")):
+        return ""
+    parts = ", ".join(
+        f"{percent(part.get('quality'))} {name}"
+        for name, part in (("before", before), ("during", during), ("after", after))
+        if known(part.get("quality"))
+    )
+    lost = ", ".join(
+        f"{percent(part.get('error_ratio'))} {name}"
+        for name, part in (("during", during), ("after", after))
+        if known(part.get("error_ratio"))
+    )
+    change = burst.get("quality_change") or {}
+    low, high = change.get("low"), change.get("high")
+    back = ""
+    if known(low) and known(high):
+        sure = "lower" if high < 0 else "higher" if low > 0 else ""
+        back = f" Afterwards quality is for certain {sure} than before." if sure else ""
+    return f" Quality {parts}; failed or shed {lost}.{back}"
 
 
 def _holds(level: Mapping[str, Any]) -> str:

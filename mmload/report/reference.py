@@ -177,7 +177,7 @@ SUMMARY: Final[Spec] = {
                     "quality": ("any", "of the phase"),
                     "cost": ("any", "of the phase"),
                 },
-                "one phase; bursts have recovery_s and peak_backlog",
+                "one phase; bursts have recovery_s, peak_backlog, and burst: before, during, after",
             )
         },
         "in order",
