@@ -56,6 +56,7 @@ def capacity_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -
         value=rpm(at_quality.get("value")),
         sentence=capacity_sentence(found),
         headlines=capacity_headlines(found),
+        gates=_gates(found),
         word=WORDS.get(str(found.get("verdict")), ""),
         charts=[*capacity.draw_all(found), capacity.scalability(found)] if charts is None else charts,
         levels=_levels(found),
@@ -78,6 +79,18 @@ def capacity_sentence(found: Mapping[str, Any]) -> str:
     if limited:
         return f"{said}. Beyond it {gate_title(str(limited))} gives way first."
     return f"{said}. Nothing gave way: the limit lies beyond what was tried."
+
+
+def _gates(found: Mapping[str, Any]) -> list[str]:
+    """A sentence for each gate on the answer itself."""
+    said = {"pass": "holds", "fail": "fails", "inconclusive": "is undecided"}
+    titles = {"headroom_min": "headroom", "rpm_at_quality_min": "rpm at quality"}
+    sentences = []
+    for gate in found.get("gates") or []:
+        name, verdict = str(gate.get("name")), str(gate.get("verdict"))
+        sentence = f"The gate on {titles.get(name, name)} {said.get(verdict, DASH)}"
+        sentences.append(f"{sentence}: at least {rpm(gate.get('limit'))} rpm.")
+    return sentences
 
 
 def capacity_headlines(found: Mapping[str, Any]) -> list[Headline]:

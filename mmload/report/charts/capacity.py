@@ -142,7 +142,7 @@ def _over_rate(found: Mapping[str, Any], levels: Sequence[Mapping[str, Any]], me
             keys=keys,
             strip=STRIP,
         )
-        _landmarks(plot, found)
+        _landmarks(plot, found, across.high)
         if known(limit):
             plot.limit(limit, f"gate {measure.write(limit)}")
         _levels(plot, seen, measure)
@@ -168,9 +168,12 @@ def _scale(levels: Sequence[Mapping[str, Any]], measure: Measure, limit: Any) ->
     return up_to(max(max(values) * 1.1, 0.01 if measure.key == "error_ratio" else 0))
 
 
-def _landmarks(plot: Plot, found: Mapping[str, Any]) -> None:
-    """Upright lines at the answer, and at what latency alone would have answered."""
-    at_quality = (found.get("rpm_at_quality") or {}).get("value")
+def _landmarks(plot: Plot, found: Mapping[str, Any], across: float) -> None:
+    """Upright lines at the answer, and at what latency alone would have answered; the answer's interval."""
+    answer = found.get("rpm_at_quality") or {}
+    at_quality, low, high = answer.get("value"), answer.get("low"), answer.get("high")
+    if known(low) and known(high) and plot.x(low) < 1:
+        plot.span(low, min(high, across), "")
     alone = found.get("latency_only_rpm")
     for value, label, role, dash in (
         (at_quality, "at quality", "green", ""),
