@@ -142,8 +142,14 @@ def server_figures(
     if (hits := _counted(side, "cache_hits", window)) is not None:
         lookups = _counted(side, "cache_lookups", window)
         found["cache_hit_ratio"]["mean"] = rounded(hits / lookups) if lookups else None
-    found["compared"] = _compared(found, latency, counts)
+    found["compared"] = _compared(found, latency, counts) if _unbroken(info) else []
     return found
+
+
+def _unbroken(info: RunInfo) -> bool:
+    """No warm-up between or behind the measured phases: the server would count it, and we do not."""
+    began = info.measured[0].start_ns
+    return not any(plan.warmup and plan.start_ns > began for plan in info.phases)
 
 
 def _window(info: RunInfo) -> tuple[float, float]:

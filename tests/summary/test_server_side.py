@@ -184,6 +184,13 @@ def test_somebody_elses_traffic_and_a_replica_that_is_not_shown_are_disagreement
     assert not fewer["agrees"] and "replicas" in fewer["reading"]
 
 
+def test_a_warm_up_in_the_middle_leaves_nothing_to_compare(tmp_path):
+    info = plan()
+    info.phases.append(SimpleNamespace(start_ns=20 * 10**9, end_ns=30 * 10**9, warmup=True))
+    side = server_side(folder(tmp_path, [scrape(9, 0), scrape(20.5, 100)]), info)
+    assert server_figures(side, info, *ours())["compared"] == []
+
+
 def test_pages_of_several_replicas_add_up_by_second(tmp_path):
     pages = {"http://a": 0.2, "http://b": 0.6}
     scrapes = [scrape(t, 0, url=url, gpu_use_ratio=g) for t in (3.1, 4.1) for url, g in pages.items()]
