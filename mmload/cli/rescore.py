@@ -7,18 +7,24 @@ from pathlib import Path
 import click
 
 from mmload.cli._options import json_option, plugin_option
-from mmload.model import EXIT_CODES
+from mmload.model import EXIT_CODES, InputError
 
 
 @click.command(epilog="Example: mmload rescore reports/burst-20260101T120000Z")
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--reviews",
+    type=click.Path(path_type=Path),
+    help="CSV of what people said: seq, verdict (right or wrong), and reviewer, minutes if known.",
+)
 @plugin_option
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @json_option
-def rescore(run: Path, plugins: tuple[Path, ...], quiet: bool, as_json: bool) -> int:
+def rescore(run: Path, reviews: Path | None, plugins: tuple[Path, ...], quiet: bool, as_json: bool) -> int:
     """Replay the answers of the folder RUN through the scorers, and write its files again.
 
-    Nothing is sent. The exit code is that of the new verdict.
+    With --reviews the report says how often people overrule the scorers, and how far both agree; the file is
+    kept in the folder. No score changes by it. Nothing is sent. The exit code is that of the new verdict.
     """
     from mmload import grade
     from mmload import plugins as families
@@ -27,9 +33,22 @@ def rescore(run: Path, plugins: tuple[Path, ...], quiet: bool, as_json: bool) ->
 
     for file in plugins:
         families.register_file(file)
+    if reviews is not None:
+        keep_reviews(reviews, run)
     grader = grade.rescore(run)
     for what, times in sorted(grader.failed.items()):
         click.echo(f"mmload: {times} answers could not be scored: {what}", err=True)
     finished = finish(run)
     show(finished, as_json, quiet)
     return EXIT_CODES[finished.verdict]
+
+
+def keep_reviews(reviews: Path, run: Path) -> None:
+    """Copy reviews into the folder of their run. Raises ``InputError`` for a file that is none."""
+    from mmload.report.files import write_text
+    from mmload.summary import REVIEWS, RUN_JOURNAL, read_reviews
+
+    if not (run / RUN_JOURNAL).exists():
+        raise InputError(f"{run}: no run of mmload in this folder ({RUN_JOURNAL} is missing)")
+    read_reviews(reviews)
+    write_text(run / REVIEWS, reviews.read_text("utf-8-sig"))

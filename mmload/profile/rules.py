@@ -44,8 +44,21 @@ def problems(profile: Profile, known: Mapping[str, Sequence[str]]) -> Iterator[P
     yield from _weights(profile)
     yield from _mix_names(profile, known)
     yield from _task_names(profile)
+    yield from _workflows(profile)
     if profile.cost.as_of and not _is_date(profile.cost.as_of):
         yield Problem(("cost", "as_of"), f'found "{profile.cost.as_of}"; it must be a date as "2026-01-31"')
+
+
+def _workflows(profile: Profile) -> Iterator[Problem]:
+    """A task that two workflows claim would be paid twice."""
+    owner: dict[str, str] = {}
+    for name, tasks in profile.cost.workflows.items():
+        for task in tasks:
+            if owner.setdefault(task, name) != name:
+                yield Problem(
+                    ("cost", "workflows", name), f'task "{task}" belongs to workflow "{owner[task]}" already'
+                )
+            yield from _name(("cost", "workflows", name), task, list(profile.mix.tasks))
 
 
 def is_local(url: str) -> bool:

@@ -376,8 +376,8 @@ class Cost(_Strict):
     budget_usd: Positive | None = None
     """Stop sending when the run has cost this much."""
     workflows: dict[str, list[str]] = {}
-    """Names of workflows and the tasks that each is made of, to see the cost by workflow; a task belongs to one
-    at most."""
+    """Names of workflows and the tasks that each is made of, to see the cost by workflow; a task belongs to
+    one at most."""
 
 
 class Gates(_Strict):

@@ -131,18 +131,19 @@ def _ranking(ranked: list[Mapping[str, Any]]) -> Table:
         "Candidate",
         "Rank",
         "Verdict",
-        "First under other weights",
+        "Stays first",
         "rpm at quality",
         "Quality",
         "p95",
         "Failed or shed",
         "Per good query",
-        "Pareto front",
-        "Gates failed or open",
+        "Front",
+        "Gates not passed",
     ]
     notes = [
-        "Gate, then rank: whoever fails a gate has no rank, whatever else it does well. On the Pareto front "
-        "no other survivor is as good in quality, p95 and cost, and better in one."
+        "Gate, then rank: whoever fails a gate has no rank, whatever else it does well. Stays first: under "
+        "so many of the weights drawn about those of the matrix. On the Pareto front no other survivor is "
+        "as good in quality, p95 and cost, and better in one."
     ]
     return Table("Ranking", head, rows, notes)
 

@@ -137,6 +137,11 @@ class S(_FromZero):
     W = auto()
     W2 = auto()
     W_PASS = auto()
+    WITHIN_SLO = auto()
+    W_CRITICAL = auto()
+    COST = auto()
+    """Micro-dollars, without machines."""
+    UNPRICED = auto()
 
 
 def key(phase: Ints, bin_: Ints, task: Ints) -> Ints:

@@ -7,7 +7,7 @@ or replicates, as costs of one moment go together (a pipeline that falls back is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,8 @@ def cost_figures(view: View) -> dict[str, Any]:
         **_named("per_query", found.per_query),
         **_named("per_good_query", found.per_good),
         "by_component": {name: usd(amount) for name, amount in parts.items()},
-        "by_feature": _by_feature(view, parts["infrastructure"] or 0),
+        "by_feature": (features := _by_feature(view, parts["infrastructure"] or 0)),
+        "by_workflow": _by_workflow(features, view.info.profile.cost.workflows),
         "failed_usd": None if parts["model"] is None else usd(view.sum(M.C_FAILED)),
         "unpriced": view.sum(M.UNPRICED_MODEL) + view.sum(M.UNPRICED_RETRIES),
         "tokens": {
@@ -176,3 +177,21 @@ def _by_feature(view: View, infrastructure: int) -> dict[str, float | None]:
         unknown = row[M.UNPRICED_MODEL] or row[M.UNPRICED_RETRIES]
         out[task] = None if unknown else usd(int(sum(int(row[c]) for c in COST_COLUMNS)) + machines[k])
     return out
+
+
+def _by_workflow(
+    features: Mapping[str, float | None], workflows: Mapping[str, Sequence[str]]
+) -> dict[str, float | None] | None:
+    """Cost by workflow as the profile declares them, what belongs to none under ``other``; None without any.
+
+    Added up in micro-dollars, so that the parts make the total exactly.
+    """
+    if not workflows:
+        return None
+    of = {task: name for name, tasks in workflows.items() for task in tasks}
+    sums: dict[str, int | None] = {}
+    for task, amount in features.items():
+        name = of.get(task, "other")
+        so_far = sums.get(name, 0)
+        sums[name] = None if amount is None or so_far is None else so_far + round(amount * 1e6)
+    return {name: usd(amount) for name, amount in sorted(sums.items())}

@@ -73,8 +73,16 @@ def _row(
         "high": rounded(estimate.high) if estimate else None,
         "e2e_p95_ms": milliseconds(latency.percentile(95)),
         "error_ratio": ratio(int(row[S.SENT] - row[S.OK]), int(row[S.SENT])),
+        "over_slo_ratio": ratio(int(row[S.SENT] - row[S.WITHIN_SLO]), int(row[S.SENT])),
+        "critical_ratio": ratio(int(row[S.W_CRITICAL]), int(row[S.W])),
+        "per_query_usd": _per_query(row),
         "_sums": row,
     }
+
+
+def _per_query(row: Ints) -> float | None:
+    """Dollars per request sent, without machines; None if a price is unknown."""
+    return None if row[S.UNPRICED] else round(int(row[S.COST]) / 1e6 / int(row[S.SENT]), 8)
 
 
 def _totals(summary: Summary, info: RunInfo) -> dict[str, Ints]:

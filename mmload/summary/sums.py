@@ -20,6 +20,7 @@ from mmload.model import NS_PER_US, Record, Score, Telemetry
 from mmload.summary.benchmarks import counted
 from mmload.summary.cases import Cases
 from mmload.summary.measures import (
+    COST_COLUMNS,
     Columns,
     F,
     M,
@@ -102,10 +103,11 @@ class Summary:
         if not records:
             return None
         c = Columns(records, info)
-        self.cells.add(key(c.phase, c.bin, c.task), record_rows(c, bills(c, records, info)))
+        rows = record_rows(c, bills(c, records, info))
+        self.cells.add(key(c.phase, c.bin, c.task), rows)
         self._add_flow(c, info)
         self._add_latency(c, info)
-        self._add_slices(c, info)
+        self._add_slices(c, rows, info)
         self._add_words(c, records, info)
         return c
 
@@ -205,19 +207,27 @@ class Summary:
             found = self.latency[metric, phase] = Histogram()
         return found
 
-    def _add_slices(self, c: Columns, info: RunInfo) -> None:
+    def _add_slices(self, c: Columns, of: Ints, info: RunInfo) -> None:
         warm = np.array([p.warmup for p in info.phases], bool)[c.phase]
         mine = info.slice_of[c.item[~warm]]
         ok, sent, timed = c.ok[~warm], ~c.not_sent[~warm], c.timed[~warm]
         rows = np.zeros((len(mine), len(S)), np.int64)
-        rows[:, S.SENT], rows[:, S.OK] = sent, ok
+        rows[:, S.SENT], rows[:, S.OK], rows[:, S.WITHIN_SLO] = sent, ok, of[~warm, M.WITHIN_SLO]
+        rows[:, S.COST] = of[~warm][:, list(COST_COLUMNS)].sum(axis=1)
+        rows[:, S.UNPRICED] = of[~warm, M.UNPRICED_MODEL] + of[~warm, M.UNPRICED_RETRIES]
         for dimension in range(mine.shape[1]):
             self.slices.add(mine[:, dimension], rows)
             self.slice_latency.record_many(mine[timed, dimension], c.e2e_us[~warm][timed])
 
     def _add_slice_scores(self, numbers: Ints, scores: Ints) -> None:
         rows = np.zeros((len(numbers), len(S)), np.int64)
-        for column, of in ((S.N_SCORED, M.N_SCORED), (S.W, M.W), (S.W2, M.W2), (S.W_PASS, M.W_PASS)):
+        for column, of in (
+            (S.N_SCORED, M.N_SCORED),
+            (S.W, M.W),
+            (S.W2, M.W2),
+            (S.W_PASS, M.W_PASS),
+            (S.W_CRITICAL, M.W_CRITICAL),
+        ):
             rows[:, column] = scores[:, of]
         for dimension in range(numbers.shape[1]):
             self.slices.add(numbers[:, dimension], rows)

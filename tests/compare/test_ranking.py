@@ -19,7 +19,7 @@ FIGURES = {
 shares = st.floats(0, 1)
 candidates = st.dictionaries(
     st.sampled_from("abcdef"),
-    st.fixed_dictionaries({k: shares for k in FIGURES}),
+    st.fixed_dictionaries(dict.fromkeys(FIGURES, shares)),
     min_size=2,
     max_size=5,
 )
