@@ -1,0 +1,44 @@
+"""Two candidates driven in turn: the same requests at both, and one answer."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from whole_runs import TINY, command
+
+pytestmark = pytest.mark.live
+
+PHASE = """
+[[phase]]
+name = "base"
+shape = "sustained"
+duration_s = 2
+rpm = 1800
+[gates]
+schema_valid_min = 0.5
+error_max = 0.5
+"""
+
+
+def test_candidates_take_turns_on_the_same_requests_and_the_broken_one_never_ranks(tmp_path: Path) -> None:
+    profile, out = tmp_path / "tiny.toml", tmp_path / "out"
+    profile.write_text(TINY + PHASE)
+    candidates = ("--candidate", "sound", "--candidate", "broken:target.sim.broken_json_rate=1.0")
+    done = subprocess.run(
+        command("compare", str(profile), *candidates, "--rounds", "1", "--out", str(out), "--json"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    by = {c["name"]: c for c in found["candidates"]}
+    assert (by["sound"]["rank"], by["broken"]["rank"]) == (1, None)
+    assert by["broken"]["failed_gates"] == ["schema_valid_min"]
+    quality = next(d for d in found["differences"] if d["metric"] == "quality")
+    assert quality["n_pairs"] == 60 and quality["verdict"] == "worse"
+    assert {f["fallback"] for f in found["fallbacks"]["rows"]} == {"prior", "rules", "text", "human"}
+    card = json.loads((out / "sound" / "summary.json").read_text())
+    assert len(card["scorecard"]["dimensions"]) == 8
+    assert card["scorecard"]["matrix"]["id"] == found["matrix_id"] == card["run"]["matrix_id"]
