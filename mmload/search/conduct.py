@@ -23,7 +23,7 @@ from mmload import plan as planning
 from mmload.launch import RunOptions
 from mmload.launch.children import Child
 from mmload.launch.environment import environment
-from mmload.model import InputError
+from mmload.model import InputError, MmloadError
 from mmload.profile import Profile, frozen_toml, to_toml_dict
 from mmload.report.files import write_text
 from mmload.report.pages import write_capacity
@@ -108,6 +108,12 @@ def conduct(profile: Profile, base_dir: Path, options: SearchOptions) -> tuple[d
                 record.write(profile, settings, None, options)
     except KeyboardInterrupt:
         interrupted = True
+    except MmloadError as error:
+        # A target that has gone, a worker that was lost: what had been seen is told all the same.
+        if not record.levels:
+            raise
+        record.write(profile, settings, None, options, interrupted=True)
+        raise type(error)(f"{error}; go on with --resume {record.folder}") from None
     return record.write(profile, settings, ended, options, interrupted), record.folder, interrupted
 
 

@@ -126,8 +126,10 @@ def _reasons(view: View, ending: Ending, gone: int) -> Iterator[str]:
             "use more --workers, or a machine of its own for the target"
         )
     kinds: dict[str, int] = {}
+    # What a run that knew enough no longer sent was not wanted: that is no fault of anybody's.
+    unwanted = {ErrorKind.LOCAL_CANCELLED} if ending.reason == "settled" else set()
     for (phase, kind), n in summary.errors.items():
-        if kind in LOCAL_KINDS and not info.phases[phase].warmup:
+        if kind in LOCAL_KINDS - unwanted and not info.phases[phase].warmup:
             kinds[kind] = kinds.get(kind, 0) + n
     for kind, n in sorted(kinds.items()):
         yield f"{n} requests ended as {kind}, a cause on our side; {_REMEDIES[kind]}"
