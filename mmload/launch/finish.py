@@ -79,7 +79,11 @@ def finish(
     found, _, decided = verdict.conclude(
         measured, info.profile.gates, _regressions(run_dir, measured, info.profile)
     )
-    found["scorecard"] = scorecard(found, info.profile)
+    found["scorecard"], found["attribution"] = scorecard(found, info.profile), None
+    found["quality"] |= {
+        "by_model": None,
+        "review": review_figures(run_dir, info.profile.quality.require_strict_schema),
+    }
     write_text(run_dir / "profile.toml", frozen_toml(info.profile))
     if brief:
         from mmload.report.folder import clean
@@ -97,7 +101,6 @@ def finish(
     causes = Attribution(info, reader.summary)
     _write_rows(run_dir, info, causes, secrets)
     found["attribution"], found["quality"]["by_model"] = causes.figures(), causes.by_model()
-    found["quality"]["review"] = review_figures(run_dir, info.profile.quality.require_strict_schema)
     run_info = {**info.header, "cut": reader.end is None, "end_reason": ending.reason}
     report.write(
         run_dir,

@@ -63,6 +63,24 @@ _GATE: Final[Spec] = {
     "verdict": (tuple(v.value for v in CheckVerdict), "of this gate"),
     "reason": ("text", "in words"),
 }
+_VERDICT: Final = (*(v.value for v in CheckVerdict), None)
+_CRITERION: Final[Spec] = {
+    "name": ("text", "a gate, or a measure of the scorecard's own"),
+    "means": ("text", "in words"),
+    "limit": ("num?", "null: none is set"),
+    "limit_from": (("profile", "matrix", None), "who set it"),
+    "value": ("num?", "measured"),
+    "low": ("num?", "lower 95% bound"),
+    "high": ("num?", "upper 95% bound"),
+    "verdict": (_VERDICT, "null without a limit"),
+    "reason": ("text", "in words"),
+}
+_DIMENSION: Final[Spec] = {
+    "name": ("text", ""),
+    "weight": ("num", "in a ranking"),
+    "verdict": (_VERDICT, "null without a limit"),
+    "criteria": ({"[]": (_CRITERION, "one measure")}, "its measures"),
+}
 SUMMARY: Final[Spec] = {
     "schema_version": ("text", "semver of this format"),
     "run": (
@@ -75,7 +93,9 @@ SUMMARY: Final[Spec] = {
             "duration_s": ("num?", "of the traffic"),
             "workers": ("int", "Locust workers"),
             "workload_fingerprint": ("text", "hash of payloads, schedule, mix and scorer version"),
-            "matrix_version": ("text?", "version of the quality matrix"),
+            "content_fingerprint": ("text?", "the same whoever is asked: runs that share it compare"),
+            "matrix_version": ("text?", "version of the scorecard's matrix"),
+            "matrix_id": ("text?", "hash of its content"),
         },
         "what ran",
     ),
@@ -123,6 +143,8 @@ SUMMARY: Final[Spec] = {
             "n_scored": ("int", "answers scored"),
             "n_eligible": ("int", "answers that could be"),
             "by_task": ({"*": ("any", "the same for a task")}, "by task"),
+            "by_model": ("any", "by the model that answered: answers, share, how many are right; or null"),
+            "review": ("any", "what people said of answers; null without reviews"),
             "by_slice": ({"*": ("any", "by value")}, "by slice"),
             "hallucination": (
                 {
@@ -152,6 +174,7 @@ SUMMARY: Final[Spec] = {
                 "where it went",
             ),
             "by_feature": ({"*": ("num?", "dollars")}, "by task"),
+            "by_workflow": ("any", "by the profile's workflows; null without any"),
             "price_snapshot": ("any", "prices, source and date"),
         },
         "dollars",
@@ -182,6 +205,22 @@ SUMMARY: Final[Spec] = {
         },
         "in order",
     ),
+    "scorecard": (
+        {
+            "matrix": (
+                {"name": ("text", ""), "version": ("text", "semver"), "id": ("text", "hash of its content")},
+                "by which it was made",
+            ),
+            "dimensions": (
+                {"[]": (_DIMENSION, "one of eight")},
+                "verdicts; the run's own comes from its gates",
+            ),
+            "friction": ("any", "integration friction: value 0 to 100, parts, not_measured"),
+            "rank_figures": ({"*": ("num?", "")}, "what a comparison ranks by"),
+        },
+        "the run against the matrix",
+    ),
+    "attribution": ("any", "whose the failures are: by_party, and causes with their first request; or null"),
     "gates": ({"[]": (_GATE, "one gate")}, "what the verdict rests on"),
     "verdict": (tuple(v.value for v in Verdict), "of the run"),
 }
