@@ -7,6 +7,7 @@ imported when it is called, so that ``mmload --help`` needs nothing but click.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 import tempfile
@@ -61,6 +62,10 @@ class Verbs(click.Group):
             formatter.write_dl(rows)
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
+"""Causes that lie with the machine, not with us."""
+
+
 def _first_line(path: Path) -> str:
     with path.open(encoding="utf-8") as file:
         return file.readline().strip().strip('"')
@@ -100,6 +105,11 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (as with `| head`); nothing is left to say to it.
         sys.stdout = None  # keeps the interpreter from flushing into the pipe
         return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            return _complain(f"{type(error).__name__}: {error}{_details()}", 1)
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{where}{error.strerror}; what was recorded stays, see `mmload report`", 1)
     except Exception as error:
         return _complain(f"{type(error).__name__}: {error}{_details()}", 1)
     return code if isinstance(code, int) else 0

@@ -62,6 +62,8 @@ class Master:
         self.batches: dict[int, int] = {}
         self.lost: set[int] = set()
         self.reason = "done"
+        self.broken = ""
+        """Why the journal can no longer be written."""
         self.changed = Event()
         runner.register_message(messages.READY, self._on_ready)
         runner.register_message(messages.BATCH, self._on_batch)
@@ -82,11 +84,16 @@ class Master:
         if number > expected:
             self._event("batch_missing", worker=index, expected=expected, got=number)
         self.batches[index] = number + 1
-        for kind in (journal.TELEMETRY, journal.ANSWERS, journal.RECORDS):
-            if kind in data:
-                self.journal.append_encoded(kind, msgspec.Raw(data[kind]))
-        for event in data.get("events", ()):
-            self.journal.append(journal.EVENT, event)
+        try:
+            for kind in (journal.TELEMETRY, journal.ANSWERS, journal.RECORDS):
+                if kind in data:
+                    self.journal.append_encoded(kind, msgspec.Raw(data[kind]))
+            for event in data.get("events", ()):
+                self.journal.append(journal.EVENT, event)
+        except OSError as e:
+            # Locust would log it and go on; what is not written down must not be sent either.
+            self.broken = f"{self.path}: {e.strerror}: what is recorded until then is kept"
+            self.changed.set()
 
     def _on_done(self, environment: Environment, msg: Any) -> None:
         self.done[msg.data["index"]] = msg.data
@@ -102,6 +109,8 @@ class Master:
         while len(self.done.keys() | self.lost) < self.expected:
             self._look_for_lost()
             self._wait(0.1)
+            if self.broken:
+                raise MmloadError(self.broken)
         totals = {str(i): {"records": d["records"], "batches": d["batches"]} for i, d in self.done.items()}
         for index, total in self.done.items():
             got = self.batches.get(index, 0)

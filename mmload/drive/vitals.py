@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ class Vitals:
         self._bytes = 0
         self._rows = 0
         self._fds = 0
+        self._rss = 0
 
     def sample(self, outbox: Outbox) -> None:
         now = time.monotonic_ns()
@@ -41,8 +43,11 @@ class Vitals:
         if now - self._wall < NS_PER_S:
             return
         cpu = time.process_time_ns()
-        if self._rows % _COUNT_FDS_EVERY == 0:
-            self._fds = sum(1 for _ in _FDS.iterdir()) if _FDS.exists() else 0
+        # Without a descriptor left these cannot be looked at either; what was seen last stands.
+        with contextlib.suppress(OSError):
+            if self._rows % _COUNT_FDS_EVERY == 0:
+                self._fds = sum(1 for _ in _FDS.iterdir()) if _FDS.exists() else 0
+            self._rss = int(_STATM.read_text().split()[1]) * _PAGE if _STATM.exists() else 0
         self._rows += 1
         outbox.add_telemetry(
             Telemetry(
@@ -53,7 +58,7 @@ class Vitals:
                 open_fds=self._fds,
                 in_flight=len(traffic.in_flight),
                 backlog=traffic.backlog,
-                rss_bytes=int(_STATM.read_text().split()[1]) * _PAGE if _STATM.exists() else 0,
+                rss_bytes=self._rss,
                 sent=traffic.sent - self._sent,
                 bytes_sent=traffic.bytes_sent - self._bytes,
             )

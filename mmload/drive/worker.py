@@ -175,7 +175,12 @@ def _settle_memory() -> None:
 
 def _guarded(listener: Callable[[Mapping[str, Any]], None]) -> Callable[..., None]:
     def listen(environment: Environment, msg: Any) -> None:
-        listener(msg.data)
+        try:
+            listener(msg.data)
+        except Exception:
+            # A fault of ours. Locust would log it and live on, and its master would wait for ever.
+            _log.exception("this worker cannot go on")
+            os._exit(1)
 
     return listen
 

@@ -6,6 +6,7 @@ process that sends traffic. Not aware of what the metrics mean (``mmload.summary
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import ssl
@@ -78,9 +79,10 @@ class Scraper:
             self._thread = None
 
     def _run(self) -> None:
+        """Until told to end, or nothing can be written any more: the run itself will say so."""
         assert self._file is not None
-        due = time.monotonic()
-        with self._file as file:
+        with contextlib.suppress(OSError), self._file as file:
+            due = time.monotonic()
             while True:
                 last = self._ended.wait(max(0.0, due - time.monotonic()))
                 for url in self._urls:
