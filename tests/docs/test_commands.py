@@ -115,6 +115,17 @@ def test_every_command_of_ours_has_the_verbs_and_options_that_it_names(shown: Sh
     found.make_context(words[0], words[1:], parent=context, resilient_parsing=False)
 
 
+def test_the_workflows_for_ci_use_verbs_and_options_that_there_are() -> None:
+    for path in (ROOT / "deploy" / "ci").glob("*.yml"):
+        lines = re.findall(r"^[^#\n]*?\b(mmload (?:run|check) .*)$", path.read_text(), re.MULTILINE)
+        assert len(lines) == 2, path
+        for line in lines:
+            words = shlex.split(line)[1:]
+            found = program.get_command(click.Context(program), words[0])
+            assert found is not None
+            found.make_context(words[0], words[1:])
+
+
 @pytest.mark.parametrize("shown", [s for s in EVERY if elsewhere(s.line)], ids=str)
 def test_what_is_run_elsewhere_has_its_test(shown: Shown) -> None:
     where = ROOT / elsewhere(shown.line)
