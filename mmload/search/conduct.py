@@ -34,6 +34,7 @@ from mmload.search.steps import Kind, Settings, Step, Stop, decide
 
 JOURNAL: Final = "journal/search.mmj"
 _LEVEL: Final = "level"
+_BUDGETS: Final = ("max_requests", "max_minutes", "max_usd")
 
 
 @dataclass
@@ -146,10 +147,10 @@ class _Record:
     def _again(cls, profile: Profile, folder: Path, quick: bool) -> _Record:
         path = folder / JOURNAL
         header, levels, whole = read_record(path)
-        if header["profile"] != to_toml_dict(profile):
+        if _but_budgets(header["profile"]) != _but_budgets(to_toml_dict(profile)):
             raise InputError(
                 f"--resume {folder}: it was begun with another profile; give the one that it was begun with, "
-                "and the same --set, --target, --workers and --seed"
+                "and the same --set, --target, --workers and --seed (budgets may be raised)"
             )
         if header["quick"] != quick:
             raise InputError(
@@ -192,6 +193,12 @@ class _Record:
         if ended is not None or interrupted:
             write_capacity(self.folder, found)
         return found
+
+
+def _but_budgets(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """More may be spent on a search than was meant at first; nothing else of it may change."""
+    rest = {key: v for key, v in profile["capacity"].items() if key not in _BUDGETS}
+    return {**profile, "capacity": rest}
 
 
 def read_record(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int]:

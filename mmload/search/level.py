@@ -73,7 +73,7 @@ def level_of(
         "verdict": _verdict(judged).value,
         "limited_by": limited_by(judged),
         "holds": all(g["holds"] for g in judged.values()),
-        "more": round(max((g["more"] for g in judged.values()), default=1.0), 3),
+        "more": round(_to_settle(judged), 3),
         "fast": all(g["holds"] for name, g in judged.items() if name in BLIND),
         "gates": judged,
         "achieved_rpm": round(step.rpm * ok / sent, 2) if sent else None,
@@ -137,7 +137,7 @@ def _gate(name: str, limit: float, e: Evidence) -> dict[str, Any]:
         holds = value is None or (value <= limit if upper else value >= limit)
     return {
         "limit": limit,
-        "more": _more(e, limit, upper) if holds else 1.0,
+        "more": _more(e, limit, upper == holds),
         "value": e.value,
         "low": e.low,
         "high": e.high,
@@ -147,13 +147,19 @@ def _gate(name: str, limit: float, e: Evidence) -> dict[str, Any]:
     }
 
 
-def _more(e: Evidence, limit: float, upper: bool) -> float:
-    """So many times the observations would bring the cautious bound to the limit: the distance to the value
-    shrinks with their root; without a single miss, with their number."""
-    cautious = e.high if upper else e.low
-    if e.value is None or cautious is None:
+def _to_settle(judged: Mapping[str, Mapping[str, Any]]) -> float:
+    """So many times its requests would settle a level as it leans: every gate passes, or some gate fails."""
+    failing = [g["more"] for g in judged.values() if not g["holds"]]
+    return min(failing) if failing else max((g["more"] for g in judged.values()), default=1.0)
+
+
+def _more(e: Evidence, limit: float, high: bool) -> float:
+    """So many times the observations would bring a bound (``high`` or low) to the limit: the distance to the
+    value shrinks with their root; without a single miss, with their number."""
+    bound = e.high if high else e.low
+    if e.value is None or bound is None:
         return 1.0
-    gap, room = abs(cautious - e.value), abs(limit - e.value)
+    gap, room = abs(bound - e.value), abs(limit - e.value)
     if gap <= room:
         return 1.0
     ratio = min(gap / max(room, 1e-9), 1e3)

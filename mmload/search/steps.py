@@ -22,6 +22,7 @@ _LOWER: Final = 4
 """Steps below the first rate before it is said that none holds."""
 _BOUNDS: Final = 2
 """Rates above the answer of which certain failure is sought."""
+_MARGIN: Final = 2.0
 _MISSES: Final = 4
 """Candidates that may fail to be confirmed."""
 _INVALID: Final = 2
@@ -92,7 +93,7 @@ class Seen:
     minutes: float
     usd: float | None
     more: float = 1.0
-    """So many times its requests would let its gates pass, if its figures stay as they are."""
+    """So many times its requests would settle it as it leans, if its figures stay as they are."""
 
     @property
     def measured(self) -> float:
@@ -200,15 +201,20 @@ def _to_narrow(s: Settings, known: Sequence[Seen], best: Seen) -> float | None:
 
 
 def _bound(s: Settings, known: Sequence[Seen], best: Seen) -> Step | None:
-    """As long as for a confirmation, at the lowest rate above the answer that does not seem to hold."""
+    """As long as for a confirmation, at the lowest rate above the answer whose failure that should settle."""
     failed, tried = failing(known), [x.step.rpm for x in known if x.step.kind is Kind.BOUND]
     near = best.step.rpm * (1 + 2 * s.precision)
     if len(tried) >= _BOUNDS or best.step.rpm >= s.max_rpm:
         return None
     if failed is not None and failed.step.rpm <= near * (1 + s.precision):
         return None
-    seeming = _bracket(known)[1]
-    rpm = max(tried) * (1 + 2 * s.precision) if tried else max(near, seeming or near)
+    seeming = [x for x in known if not x.holds and x.step.rpm >= near and x.step.kind is not Kind.BOUND]
+    able = [x.step.rpm for x in seeming if _lacks(s, x) <= 1]
+    rpm = (
+        max(tried) * (1 + 2 * s.precision)
+        if tried
+        else min(able or [x.step.rpm for x in seeming[:1]], default=near)
+    )
     if rpm > s.max_rpm or (failed is not None and rpm >= failed.step.rpm * 0.999):
         return None
     return replace(_confirm(s, rpm), kind=Kind.BOUND)
@@ -250,14 +256,16 @@ def _candidate(s: Settings, known: Sequence[Seen]) -> float | None:
     if floor is None:
         return None
     steps = [x for x in known if x.holds and x.step.rpm <= floor]
+    able = [x.step.rpm for x in steps if _lacks(s, x) <= 1]
+    return max(able) if able else min(steps, key=lambda x: _lacks(s, x)).step.rpm
 
-    def lacks(x: Seen) -> float:
-        confirming = _confirm(s, x.step.rpm)
-        sent = confirming.rpm / 60 * confirming.seconds * confirming.replicates
-        return x.more * x.measured / sent
 
-    able = [x.step.rpm for x in steps if lacks(x) <= 1]
-    return max(able) if able else min(steps, key=lacks).step.rpm
+def _lacks(s: Settings, x: Seen) -> float:
+    """Requests that would settle a rate, over those of its confirming phases: above 1 they are too few. A
+    short step knows little of its own spread, hence the margin.
+    """
+    confirming = _confirm(s, x.step.rpm)
+    return _MARGIN * x.more * x.measured / (confirming.rpm / 60 * confirming.seconds * confirming.replicates)
 
 
 def _screen(s: Settings, kind: Kind, rpm: float) -> Step:

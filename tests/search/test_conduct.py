@@ -11,7 +11,7 @@ from pipeline import Bench, profile_of, settings
 
 from mmload import journal
 from mmload.model import InputError
-from mmload.profile import load, to_toml_dict
+from mmload.profile import Capacity, load, to_toml_dict
 from mmload.search.conduct import JOURNAL, SearchOptions, _Record, read_record, settings_of, stepped
 from mmload.search.steps import Kind, Step
 
@@ -68,6 +68,8 @@ def test_another_profile_or_another_pace_is_refused(tmp_path: Path) -> None:
     recorded(tmp_path / "s", [])
     with pytest.raises(InputError, match="begun with another profile"):
         _Record.open(profile_of({"error_max": 0.5}), SearchOptions(resume=tmp_path / "s"))
+    richer = profile_of().model_copy(update={"capacity": Capacity(max_minutes=99.0)})
+    assert _Record.open(richer, SearchOptions(resume=tmp_path / "s")).levels == []
     with pytest.raises(InputError, match="begun without --quick"):
         _Record.open(profile_of(), SearchOptions(resume=tmp_path / "s", quick=True))
     with pytest.raises(InputError, match="no capacity search begins here"):
