@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mmload import plan as planning
 from mmload.compare.pooling import pool
 from mmload.launch import RunOptions, finish, run
 from mmload.launch.environment import environment
@@ -38,6 +39,17 @@ def rotated(names: Sequence[str], rounds: int) -> list[list[str]]:
     return out
 
 
+def _same_work(contenders: Sequence[Contender], base_dir: Path) -> None:
+    """Raises ``InputError`` before anything is sent if the candidates would not be asked the same."""
+    prints = [planning.content_fingerprint(planning.build(c.profile, base_dir)) for c in contenders]
+    for contender, found in zip(contenders, prints, strict=True):
+        if found != prints[0]:
+            raise InputError(
+                f"--candidate {contender.name}: it would be asked other things than {contenders[0].name}: "
+                "phases, arrivals, mix, seed and target.streaming must be the same for all"
+            )
+
+
 def drive(
     contenders: Sequence[Contender],
     base_dir: Path,
@@ -48,10 +60,12 @@ def drive(
 ) -> tuple[list[Path], bool]:
     """Run all; gives the folders of the candidates in order, and whether it was interrupted.
 
-    Raises ``InputError`` for an ``out`` that holds something, ``MmloadError`` if a run cannot be carried out.
+    Raises ``InputError`` for an ``out`` that holds something and for candidates whose work would differ,
+    ``MmloadError`` if a run cannot be carried out.
     """
     if out.exists() and any(out.iterdir()):
         raise InputError(f"--out {out}: the folder is not empty; give another")
+    _same_work(contenders, base_dir)
     by_name = {c.name: c.profile for c in contenders}
     parts: dict[str, list[Path]] = {c.name: [] for c in contenders}
     for k, turn in enumerate(rotated(list(by_name), rounds)):

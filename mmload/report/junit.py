@@ -23,7 +23,7 @@ def render(measured: Measured) -> str:
     time = float(run.get("duration_s") or 0)
     properties = "".join(
         f'\n      <property name="{key}" value="{xml_text(str(run.get(key)))}"/>'
-        for key in ("id", "target", "workload_fingerprint", "matrix_version", "seed")
+        for key in ("id", "target", "workload_fingerprint", "matrix_version", "matrix_id", "seed")
         if run.get(key) is not None
     )
     counts = (

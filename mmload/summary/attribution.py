@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from mmload.intervals import wilson
 from mmload.model import LOCAL_KINDS, ErrorKind, Outcome, Record, Score
-from mmload.summary.measures import CLAIM_TYPES, passes
+from mmload.summary.measures import CLAIM_TYPES
 from mmload.summary.run_info import RunInfo
 from mmload.summary.server_timing import timings
 from mmload.summary.sums import Summary
@@ -86,7 +86,7 @@ class Attribution:
 
     def add(self, record: Record, score: Score | None) -> Blame | None:
         """Whose failure it is; None of a request that is right, or not scored, and in time."""
-        right = None if score is None else bool(passes([score], self._strict)[0])
+        right = None if score is None else score.passed and (not self._strict or score.schema == "strict")
         found = self._blame(record, score, right)
         if record.phase in self._measured:
             self._count(record, right)

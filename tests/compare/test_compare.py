@@ -138,3 +138,11 @@ def test_the_rows_of_a_run_add_up_to_its_bill(runs):
     for part, usd in figures["cost"]["by_component"].items():
         if part != "infrastructure":
             assert sum(table[f"{part}_micro_usd"].to_pylist()) == round(usd * 1e6), part
+
+
+def test_costs_under_other_prices_are_not_compared_and_the_note_says_how_to_mend_it(read):
+    figures = json.loads(json.dumps(read["fair"].figures))
+    figures["cost"]["price_snapshot"]["models"]["sim-large"]["input_usd_per_mtok"] = 9.0
+    found = compare([read["good"], replace(read["fair"], figures=figures)])
+    assert not [d for d in found["differences"] if d["metric"].endswith("usd")]
+    assert any("mmload reprice" in note for note in found["notes"])

@@ -2,13 +2,16 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import Stretch, synthetic_run
 
-from mmload.compare.driving import rotated
+from mmload.compare.driving import Contender, _same_work, rotated
 from mmload.compare.pooling import pool
 from mmload.launch import finish
+from mmload.model import InputError
+from mmload.profile import Profile
 from mmload.summary import RunReader
 
 STRETCHES = (Stretch("warm", 120, 5, warmup=True), Stretch("load", 300, 21.5, quality=0.8))
@@ -63,3 +66,31 @@ def test_each_candidate_runs_once_a_round_and_is_first_as_often_as_any(n, rounds
 def test_two_candidates_take_turns():
     assert rotated(["a", "b"], 4) == [["a", "b"], ["b", "a"], ["a", "b"], ["b", "a"]]
     assert json.dumps(rotated(["a", "b", "c"], 4)[3]) == '["a", "c", "b"]'
+
+
+def test_another_model_is_the_same_work_and_another_rate_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMLOAD_CACHE", str(tmp_path))
+
+    def contender(name, rpm=60, **target):
+        return Contender(
+            name,
+            Profile.model_validate(
+                {
+                    "name": "p",
+                    "target": {"engine": "sim"} | target,
+                    "phase": [{"name": "a", "shape": "sustained", "duration_s": 5, "rpm": rpm}],
+                    "mix": {
+                        "items": 4,
+                        "tasks": {"triage": 1.0},
+                        "images": {"s": {"width": 256, "height": 256, "weight": 1.0}},
+                        "prompt_tokens": {"64": 1.0},
+                    },
+                }
+            ),
+        )
+
+    one = contender("one")
+    _same_work([one, contender("two", model="other"), contender("three", retries=2)], tmp_path)
+    for other in (contender("faster", rpm=90), contender("streamed", streaming=1.0)):
+        with pytest.raises(InputError, match=f"--candidate {other.name}"):
+            _same_work([one, other], tmp_path)
