@@ -23,7 +23,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @click.command(
-    epilog="Examples: mmload compare reports/large reports/small -- "
+    epilog="Example: mmload compare reports/large reports/small, or "
     "mmload compare traffic_profiles/smoke.toml --candidate large --candidate small:target.model=sim-small"
 )
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN... | PROFILE")
