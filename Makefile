@@ -2,6 +2,9 @@
 # make test   lint, types, import floors and all tests
 # make bench  the generator beside its peers (minutes; see docs/benchmarks.md)
 # make test-servers   against LiteLLM and transformers serve (1.9 GB to install)
+# make soak   crashes at twenty moments each, every fault at 500 requests a second (half an hour)
+# make fuzz   coverage-guided fuzzing of everything that reads foreign bytes (FUZZ_S seconds for each)
+# make sbom   a bill of materials (CycloneDX) of the locked dependencies, into sbom.json
 # make lock   resolve the dependencies anew
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -9,8 +12,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PROFILE ?= traffic_profiles/burst.toml
+FUZZ_S ?= 60
+FUZZED := http sse chat responses messages journal profile scorers
 
-.PHONY: run test lint unit system bench test-servers lock clean
+.PHONY: run test lint unit system bench test-servers lock clean soak fuzz sbom
 
 run: $(VENV)/.run
 	$(BIN)/mmload run $(PROFILE)
@@ -38,6 +43,19 @@ $(SERVERS)/.installed: requirements-servers.lock
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/bench.py
+
+soak: $(VENV)/.test
+	$(BIN)/python tests/reliability/crashes.py --moments 20
+	$(BIN)/python tests/reliability/under_faults.py --rps 500 --seconds 12
+
+fuzz: $(VENV)/.test
+	$(PIP) install --require-hashes -r requirements-fuzz.lock
+	for one in $(FUZZED); do \
+		$(BIN)/python tests/reliability/fuzz.py $$one -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 || exit 1; \
+	done
+
+sbom: $(VENV)/.run
+	$(BIN)/python deploy/sbom.py > sbom.json
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
