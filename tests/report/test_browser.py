@@ -1,7 +1,10 @@
 """The report as a reader meets it: real Chromium, desk and phone, light and dark, with and without script."""
 
+import dataclasses
+
 import pytest
 
+from mmload.report import html
 from mmload.report.charts import EVERY
 
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -22,6 +25,14 @@ def test_the_report_in_a_browser(browser, run_dir, measured, size, dark):
     assert found["unnamed"] == found["ids"] == found["images"] == 0
     assert "planned" in found["tip"] or "rpm" in found["tip"]
     assert found["background"] == ("rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)")
+
+
+def test_a_report_whose_gates_all_hold_is_as_sound(browser, tmp_path, measured):
+    gates = [dict(g, verdict="pass") for g in measured.figures["gates"]]
+    figures = {**measured.figures, "gates": gates, "verdict": "go"}
+    (tmp_path / "go.html").write_text(html.page(dataclasses.replace(measured, figures=figures)))
+    found = browser(tmp_path / "go.html", **SIZES["phone"])
+    assert found["h1"] == "Go" and found["violations"] == found["errors"] == found["beyond"] == []
 
 
 def test_the_report_is_complete_without_script(browser, run_dir, measured):
