@@ -230,16 +230,23 @@ def comparison_text(found: Mapping[str, Any], folder: Path, width: int = 80) -> 
     lines += [*_aligned(table, width), ""]
     for c in ranked:
         if c.get("failed_gates"):
-            lines += wrap(f"{c['name']} fails {', '.join(map(gate_title, c['failed_gates']))}", width)
+            lines += _wrapped(f"{c['name']} fails {', '.join(map(gate_title, c['failed_gates']))}", width)
+        if c.get("open_gates"):
+            open_ = ", ".join(map(gate_title, c["open_gates"]))
+            lines += _wrapped(f"{c['name']}: too few samples for {open_}", width)
     lines += [
         line
         for d in found.get("differences") or []
         if d.get("verdict") in ("better", "worse")
-        for line in wrap(terminal(_told(d, str(found.get("baseline")))), width, subsequent_indent="  ")
+        for line in _wrapped(_told(d, str(found.get("baseline"))), width)
     ]
     for note in found.get("notes") or []:
-        lines += wrap(terminal(f"note: {note}"), width, subsequent_indent="  ")
+        lines += _wrapped(f"note: {note}", width)
     return "\n".join([*lines, "", f"report: {folder / 'compare.html'}"])
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return wrap(terminal(text), width, subsequent_indent="  ")
 
 
 def _told(d: Mapping[str, Any], baseline: str) -> str:

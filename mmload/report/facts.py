@@ -194,7 +194,7 @@ def run(measured: Measured) -> Table:
         ["Workers", count(found.get("workers"))],
         ["Seed", str(found.get("seed") if found.get("seed") is not None else DASH)],
         ["Workload fingerprint", str(found.get("workload_fingerprint") or DASH)],
-        ["Matrix", " · ".join(str(found[k]) for k in ("matrix_version", "matrix_id") if found.get(k)) or DASH],
+        ["Matrix", " · ".join(str(v) for k in ("matrix_version", "matrix_id") if (v := found.get(k))) or DASH],
     ]
     return Table("Run", ["What", "Value"], rows)
 

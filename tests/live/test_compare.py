@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from whole_runs import TINY, command
 
@@ -42,3 +43,19 @@ def test_candidates_take_turns_on_the_same_requests_and_the_broken_one_never_ran
     card = json.loads((out / "sound" / "summary.json").read_text())
     assert len(card["scorecard"]["dimensions"]) == 8
     assert card["scorecard"]["matrix"]["id"] == found["matrix_id"] == card["run"]["matrix_id"]
+    rows = pq.read_table(out / "sound" / "requests.parquet").to_pydict()
+    assert all(v.startswith(("extract.v1-", "ui.v1-", "chart.v1-")) for v in rows["prompt_version"])
+    assert set(rows["model"]) == {"sim-large"}
+    broken = pq.read_table(out / "broken" / "requests.parquet")["blame"].to_pylist()
+    assert broken.count("model: schema") > 40
+
+    reviews = tmp_path / "reviews.csv"
+    reviews.write_text("seq,verdict\n" + "".join(f"{seq},right\n" for seq in rows["seq"][:30]))
+    again = subprocess.run(
+        command("rescore", str(out / "sound"), "--reviews", str(reviews), "--json"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = json.loads(again.stdout)["quality"]
+    assert said["review"]["compared"] == 30 and said["score"] == card["quality"]["score"]

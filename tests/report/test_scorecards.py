@@ -4,6 +4,7 @@ import pytest
 from synthetic import Stretch, synthetic_run
 
 from mmload.launch import finish
+from mmload.report.comparing import comparison_text, write_comparison
 from mmload.summary import RunReader
 from tests.report.sample_pages import comparison
 
@@ -54,8 +55,6 @@ def test_the_page_with_a_scorecard_is_sound_in_a_browser(browser, folder, size):
 
 
 def test_the_page_of_a_comparison_is_sound_in_a_browser(browser, tmp_path):
-    from mmload.report.comparing import write_comparison
-
     row = {
         "candidate": "large",
         "fallback": "human",
@@ -71,3 +70,21 @@ def test_the_page_of_a_comparison_is_sound_in_a_browser(browser, tmp_path):
     found = browser(tmp_path / "compare.html", width=390, height=844)
     assert found["console"] == found["errors"] == found["violations"] == []
     assert found["overflow"] <= 0
+
+
+def test_the_terminal_gets_who_ranks_why_others_do_not_and_what_differs(tmp_path):
+    found = comparison()
+    found["candidates"][0]["open_gates"] = ["e2e_p95_ms"]
+    lines = comparison_text(found, tmp_path, 80).splitlines()
+    assert all(len(line) <= 80 for line in lines[:-1])
+    text = "\n".join(lines)
+    assert "small fails quality" in text and "large: too few samples for e2e p95" in text
+    assert "small is worse than large in quality: −8.4 points (−10.3 points to −6.5 points)" in text
+    table = [line for line in lines if line.startswith(("large", "small")) and "$" in line]
+    assert len({line.rindex("$") > 40 for line in table}) == 1
+
+
+def test_hostile_names_do_nothing_to_a_terminal(tmp_path):
+    found = comparison()
+    found["candidates"][0]["name"] = "\x1b[2Jevil"
+    assert "\x1b" not in comparison_text(found, tmp_path, 80)
