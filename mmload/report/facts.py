@@ -185,6 +185,7 @@ def validity(measured: Measured) -> Table:
 
 def run(measured: Measured) -> Table:
     found = measured.part("run")
+    matrix = (found.get("matrix_version"), found.get("matrix_id"))
     rows = [
         ["Run", str(found.get("id") or DASH)],
         ["Profile", str(found.get("profile") or DASH)],
@@ -194,7 +195,7 @@ def run(measured: Measured) -> Table:
         ["Workers", count(found.get("workers"))],
         ["Seed", str(found.get("seed") if found.get("seed") is not None else DASH)],
         ["Workload fingerprint", str(found.get("workload_fingerprint") or DASH)],
-        ["Matrix", " · ".join(str(v) for k in ("matrix_version", "matrix_id") if (v := found.get(k))) or DASH],
+        ["Matrix", " · ".join(str(part) for part in matrix if part) or DASH],
     ]
     return Table("Run", ["What", "Value"], rows)
 
