@@ -37,6 +37,8 @@ class Case(NamedTuple):
     """-1: it never ended, or was never sent."""
     why: str
     """Reason in words; of a failed request what was found."""
+    error: str = ""
+    """Kind, of a request that failed or was shed."""
 
 
 class Cases:
@@ -63,7 +65,8 @@ class Cases:
     @staticmethod
     def _case(c: Columns, i: int, order: int, why: str) -> Case:
         e2e = int(c.e2e_us[i]) if c.end_ns[i] >= 0 else -1
-        return Case(order, int(c.raw["seq"][i]), int(c.phase[i]), int(c.item[i]), e2e, why)
+        error = "" if c.ok[i] else str(c.raw["error"][i])
+        return Case(order, int(c.raw["seq"][i]), int(c.phase[i]), int(c.item[i]), e2e, why, error)
 
     def add_scores(
         self, scores: Sequence[Score], phase: Ints, e2e_us: Ints, passed: Any, measured: Any

@@ -23,7 +23,7 @@ from mmload.histogram import (
     spectrum,
 )
 from mmload.model import NS_PER_S, Item, Score
-from mmload.summary.cases import ERROR, POOR, SHED, Case
+from mmload.summary.cases import POOR, Case
 from mmload.summary.measures import F, M
 from mmload.summary.run_info import RunInfo, milliseconds
 from mmload.summary.slices import slice_rows
@@ -219,8 +219,6 @@ def _worst(
             if entry is None:
                 entry = found[case.seq] = _entry(case, info, answers, scores)
             entry["lists"].append(name)
-            if name.startswith((ERROR, SHED)):
-                entry["error"] = name.partition(":")[2]
     return list(found.values())
 
 
@@ -244,7 +242,7 @@ def _entry(
         "passed": None if score is None else score.passed,
         "reason": case.why,
         "e2e_ms": milliseconds(case.e2e_us) if case.e2e_us >= 0 else None,
-        "error": "",
+        "error": case.error,
     }
 
 

@@ -348,6 +348,8 @@ def test_the_slowest_and_each_error_kind_are_kept_whatever_their_score(run):
         ((r.end_ns - r.due_ns) / 1e6 for r in mine if r.outcome == "ok" or r.error == "first_byte_timeout"),
         reverse=True,
     )
+    errors = {r.seq: r.error for r in mine}
+    assert all(w["error"] == errors[w["seq"]] for w in found)
     slow = [w["e2e_ms"] for w in found if "slow" in w["lists"]]
     assert sorted(slow, reverse=True) == pytest.approx(timed[:8], rel=1e-3)
     for outcome, prefix in (("failed", "error:"), ("shed", "shed:")):
