@@ -161,3 +161,14 @@ def test_mcnemar_known_answers(lost, gained, p):
 def test_holm_known_answer():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
+
+
+def test_the_bootstrap_s_error_is_that_of_the_linearisation():
+    """Two ways to the same two-way clustered variance; the bootstrap is random, and no more than that."""
+    info = info_of()
+    ratios = []
+    for seed in range(12):
+        found = paired(view_of(np.random.default_rng(seed), info, 0.1))
+        ratios.append(found.bootstrap_error() / found.standard_error)
+    assert 0.85 < np.median(ratios) < 1.15
+    assert all(0.6 < r < 1.6 for r in ratios)
