@@ -168,7 +168,7 @@ def test_the_bootstrap_s_error_is_that_of_the_linearisation():
     info = info_of()
     ratios = []
     for seed in range(12):
-        found = paired(view_of(np.random.default_rng(seed), info, 0.1))
+        found = paired(view_of(np.random.default_rng(seed), info, 0.1)[0])
         ratios.append(found.bootstrap_error() / found.standard_error)
     assert 0.85 < np.median(ratios) < 1.15
     assert all(0.6 < r < 1.6 for r in ratios)
