@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from mmload.drive.attempt import Attempt, Failure
+from mmload.drive.connection import TimedOut
 from mmload.model import NS_PER_S, Arrival, ErrorKind
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def until_done(lane: Lane, arrival: Arrival, first: Attempt) -> Attempt:
         if lane.connection is not None and (not attempt.reusable or lane.connection.broken):
             lane._drop()
         if time.monotonic_ns() + endpoint.poll_s * NS_PER_S >= deadline_ns:
-            raise Failure(ErrorKind.TOTAL_TIMEOUT, "the job was not done")
+            raise _not_done()
         gevent.sleep(endpoint.poll_s)
         attempt = _ask(lane, head, first, deadline_ns)
 
@@ -77,6 +78,18 @@ def _exchange(lane: Lane, head: bytes, deadline_ns: int) -> Attempt:
     except Failure as e:
         attempt.failure = e
         return attempt
-    connection.finish(attempt)
+    try:
+        connection.finish(attempt)
+    except TimedOut:
+        # Whatever the connection waited for: if the time of the whole is over, it is that which is over.
+        if time.monotonic_ns() < deadline_ns:
+            raise
+        connection.attempt = None
+        lane._drop()
+        raise _not_done() from None
     connection.deadline_ns = 0
     return attempt
+
+
+def _not_done() -> Failure:
+    return Failure(ErrorKind.TOTAL_TIMEOUT, "the job was not done")

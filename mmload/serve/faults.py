@@ -185,7 +185,7 @@ async def one_at_a_time(x: Exchange) -> None:
     _streaming[:] = [x.line]
     parts = [*healthy.events(x.text), *healthy.tail(x.text, x.asked.wants_usage())]
     await x.line.send(healthy.stream_head() + b"".join(map(healthy.chunk, parts[:3])))
-    await _sleep_or_gone(x, x.config.drip_s)
+    await _sleep_or_gone(x, 5 * x.config.drip_s)
     await x.line.send(b"".join(map(healthy.chunk, parts[3:])) + healthy.LAST_CHUNK)
 
 

@@ -119,7 +119,7 @@ def test_a_stream_that_the_next_request_cuts_is_truncated_and_the_next_is_not(
     fault_urls: dict[str, str], send: Any
 ) -> None:
     case = {"url": fault_urls["one-at-a-time"], "stream": True, "times": 2, "together_s": 0.05}
-    (rows,) = send([case | TIMEOUTS])
+    (rows,) = send([TIMEOUTS | case | {"idle_timeout_s": 4.0, "total_timeout_s": 6.0}])
     ends = {row["seq"]: (row["outcome"], row["error"]) for row in rows}
     assert ends == {0: ("failed", "truncated_stream"), 1: ("ok", "")}
 
