@@ -70,6 +70,8 @@ def capacity_sentence(found: Mapping[str, Any]) -> str:
     """What was found, after the number itself."""
     at_quality = found.get("rpm_at_quality") or {}
     if not known(at_quality.get("value")):
+        if found.get("verdict") == "inconclusive":
+            return "No rate was confirmed: what was measured cannot tell whether every gate holds at any."
         return "No load was found at which every gate holds."
     between = interval(at_quality.get("low"), at_quality.get("high"), rpm)
     said = f"requests per minute at quality{f', {between} with 95% confidence' if between else ''}"
