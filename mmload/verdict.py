@@ -15,6 +15,8 @@ from mmload.profile import Gates
 from mmload.summary.evidence import GATES, UNKNOWN, Evidence, Gate, from_dict
 
 _UNITS: Final = (("_ms", "ms"), ("_s_max", "s"), ("_usd_max", "USD"), ("rpm_at_quality_min", "rpm"))
+_COUNTS: Final = frozenset({"cross_talk_max", "safety_violations_max"})
+"""All other figures without a unit are shares."""
 
 
 def checks(figures: dict[str, Any], gates: Gates) -> list[Check]:
@@ -98,4 +100,4 @@ def _show(name: str, x: float | None) -> str:
     for ending, unit in _UNITS:
         if name.endswith(ending):
             return f"{x:,.6g} {unit}"
-    return f"{x:.4g}"
+    return f"{x:.4g}" if name in _COUNTS else f"{100 * x:.4g}%"
