@@ -16,7 +16,7 @@ Send = Callable[..., list[list[dict[str, Any]]]]
 
 @pytest.fixture(scope="session")
 def fault_urls() -> Iterator[dict[str, str]]:
-    config = json.dumps({"drip_s": 0.2, "accept_s": 5.0, "bomb_mib": 64})
+    config = json.dumps({"drip_s": 0.2, "accept_s": 5.0, "bomb_mib": 8})
     server = subprocess.Popen(
         [sys.executable, "-m", "mmload.serve", "--engine", "faults", "--config", config],
         stdout=subprocess.PIPE,
