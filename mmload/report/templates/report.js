@@ -60,6 +60,7 @@
     const body = table.tBodies[0];
     if (body.rows.length < 3 || getComputedStyle(table.tHead).display === "none") continue;
     [...table.tHead.rows[0].cells].forEach((head, column) => {
+      if (!head.textContent.trim()) return;
       const button = make("button", head.textContent);
       button.type = "button";
       head.replaceChildren(button);
