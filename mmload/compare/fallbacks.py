@@ -82,12 +82,24 @@ def against_fallbacks(
 def offline(items: Sequence[Item]) -> list[Fallback]:
     """Prior, rules and text, scored on every item."""
     usual = {task: _usual(task, [i for i in items if i.task == task]) for task in {i.task for i in items}}
-    how: dict[str, tuple[str, Answerer]] = {
-        "prior": ("the most usual answer of the task", lambda i: usual[i.task]),
-        "rules": ("patterns and a decision table on the prompt", lambda i: _rules(i, usual[i.task])),
-        "text": ("an ideal reader of the prompt, without the image", lambda i: _reader(i, usual[i.task])),
-    }
-    return [_scored(name, said, answer, items) for name, (said, answer) in how.items()]
+    prior = _scored("prior", "the most usual answer of the task", lambda i: usual[i.task], items)
+    rules = _scored(
+        "rules", "patterns and a decision table on the prompt", lambda i: _rules(i, usual[i.task]), items
+    )
+    reader = _scored(
+        "text", "an ideal reader of the prompt, without the image", lambda i: _reader(i, usual[i.task]), items
+    )
+    return [prior, _best(rules, prior, items), _best(reader, prior, items)]
+
+
+def _best(clever: Fallback, plain: Fallback, items: Sequence[Item]) -> Fallback:
+    """Task by task whichever does better: whoever has rules also knows the most usual answer."""
+    passed, wrong = plain.passed.copy(), plain.wrong.copy()
+    for task in {item.task for item in items}:
+        at = np.array([item.index for item in items if item.task == task])
+        if clever.passed[at].sum() > plain.passed[at].sum():
+            passed[at], wrong[at] = clever.passed[at], clever.wrong[at]
+    return clever._replace(passed=passed, wrong=wrong)
 
 
 def _scored(name: str, how: str, answer: Answerer, items: Sequence[Item]) -> Fallback:
@@ -95,7 +107,7 @@ def _scored(name: str, how: str, answer: Answerer, items: Sequence[Item]) -> Fal
     for item in items:
         score = _score(item, answer(item))
         passed[item.index] = score.passed
-        wrong[item.index] = not score.passed and score.status in ("answered", "conflict", "")
+        wrong[item.index] = not score.passed and score.status in ("answered", "conflict")
     return Fallback(name, how, passed, wrong, 0.0, 0.0)
 
 
@@ -202,7 +214,7 @@ def _row(
         "net_value_usd": None if worth is None else round(float(worth.mean()), 8),
         "net_value_low_usd": None if net is None else net[0],
         "net_value_high_usd": None if net is None else net[1],
-        "verdict": "better" if low > 0 else "worse" if high < 0 else "not shown to be better",
+        "verdict": "better" if low > 0 else "worse" if high < 0 else "open",
     }
 
 

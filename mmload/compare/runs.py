@@ -44,7 +44,7 @@ class Rows:
     """Its answer was scored, or there was none although it was drawn for scoring."""
     passed: Bools
     wrong: Bools
-    """An answer was given, and it does not pass."""
+    """A readable answer was given, and it does not pass: what nobody notices."""
     in_time: Bools
     pi: Floats
     e2e_ms: Floats
@@ -117,7 +117,7 @@ def _rows(path: Path, figures: Mapping[str, Any], profile: Profile) -> Rows:
     e2e, ttft = column["e2e_ms"].astype(float), column["ttft_ms"].astype(float)
     passed, scored = _verdicts(column, profile)
     sampled = column["sampled"].astype(bool)
-    answered = np.isin(np.array([str(s) for s in column["answer_status"]]), ["answered", "conflict", ""])
+    answered = np.isin(np.array([str(s) for s in column["answer_status"]]), ["answered", "conflict"])
     return Rows(
         seq=column["seq"].astype(np.int64),
         phase=column["phase"].astype(np.int64),

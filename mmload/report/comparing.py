@@ -168,9 +168,8 @@ def _fallbacks(found: Mapping[str, Any]) -> Table:
             str(r.get("fallback")),
             percent(r.get("fallback_quality")),
             _signed(r.get("quality_gain"), _points),
-            interval(r.get("quality_gain_low"), r.get("quality_gain_high"), lambda v: _signed(v, _points))
-            or DASH,
-            count(r.get("errors_avoided_per_1k")),
+            _gain_between(r),
+            _signed(r.get("errors_avoided_per_1k"), count),
             seconds(r.get("time_saved_s")) if (r.get("time_saved_s") or 0) >= 0 else "none",
             usd(r.get("net_value_usd")),
             str(r.get("verdict") or DASH),
@@ -183,18 +182,26 @@ def _fallbacks(found: Mapping[str, Any]) -> Table:
         "Its quality",
         "Gain",
         "95% interval",
-        "Wrong answers avoided per 1,000",
-        "Time saved a query",
-        "Net value a query",
-        "The candidate is",
+        "Fewer wrong",
+        "Time saved",
+        "Net value",
+        "Verdict",
     ]
     how = {
         str(r.get("fallback")): str(r.get("how")) for r in (found.get("fallbacks") or {}).get("rows") or []
     }
     notes = ["; ".join(f"{name}: {said}" for name, said in how.items()) + "."] if how else []
+    notes.append("Fewer wrong answers per 1,000 queries (silence is not wrong); time and net value a query.")
     if rows and all(r[7] == DASH for r in rows):
         notes.append("Net value needs what answers are worth: --right-usd and --wrong-usd.")
     return Table("Against doing without", head, rows, notes, text_columns=2)
+
+
+def _gain_between(row: Mapping[str, Any]) -> str:
+    low, high = row.get("quality_gain_low"), row.get("quality_gain_high")
+    if not known(low) or not known(high):
+        return DASH
+    return f"{_signed(low, lambda v: f'{100 * v:.3g}')} to {_signed(high, lambda v: f'{100 * v:.3g}')}"
 
 
 def _points(value: float) -> str:
