@@ -1,4 +1,4 @@
-"""All faults at once at a modest rate; ``make soak`` does the same at 500 requests a second."""
+"""All faults at once, and nothing else, at a modest rate; ``make soak`` has 1, 10 and 100% at 500 a second."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from reliability.under_faults import meet
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("share", [0.1, 1.0])
-def test_every_request_is_accounted_for_whatever_it_meets(tmp_path: Path, share: float) -> None:
-    found = meet(share, 100, 3, tmp_path)
+def test_every_request_is_accounted_for_whatever_it_meets(tmp_path: Path) -> None:
+    found = meet(1.0, 100, 3, tmp_path)
     assert found.wrong == ""
-    assert len([kind for kind in found.kinds if kind]) >= (5 if share < 1 else 15), found.kinds
+    assert len([kind for kind in found.kinds if kind]) >= 15, found.kinds

@@ -32,8 +32,8 @@ TIMEOUTS = {
     "total_timeout_s": 1.5,
     "max_body_bytes": 65536,
 }
-MET = sorted(set(EXPECTED) - {"refuse"})
-"""A port that refuses is another address; it has a test of its own."""
+MET = sorted(set(EXPECTED) - {"refuse", "slow-accept"})
+"""Ports that refuse or accept slowly are other addresses; they have tests of their own."""
 KINDS = {kind for _, kind in EXPECTED.values()} | {"total_timeout", "truncated_body", "malformed_json", ""}
 """A fault of streams may show as its brother where no stream was asked for."""
 
