@@ -426,9 +426,9 @@ class Gates(_Strict):
 
 
 class Capacity(_Strict):
-    """How ``mmload capacity`` searches for the highest rate at which all gates hold. It makes its own phases,
-    of sustained load; warm-up phases and a baseline phase of the profile are not used, but ``quality.baseline``
-    is sent before each level."""
+    """How ``mmload capacity`` searches for the highest rate at which all gates hold. It makes its own phases, of
+    sustained load; those of the profile are not sent, save the one that ``quality.baseline`` names, before each
+    step."""
 
     start_rpm: Positive | None = None
     """First rate tried; default half of ``expected_peak_rpm``, or 60 without one."""
@@ -439,7 +439,8 @@ class Capacity(_Strict):
     step_s: Annotated[float, Field(ge=2, le=3600)] = 20.0
     """Length of a step of the search; longer where the rate is so low that 30 requests take longer."""
     warmup_s: Annotated[float, Field(ge=1, le=600)] = 3.0
-    """Sent before every step at its own rate, and kept out of its figures."""
+    """Sent before every step at its own rate, three times as long before the first, and kept out of the
+    figures."""
     replicates: Annotated[int, Field(ge=4, le=50)] = 6
     """Phases that confirm the answer, sent anew: their spread gives the interval."""
     replicate_s: Annotated[float, Field(ge=2, le=3600)] = 15.0

@@ -34,6 +34,8 @@ from mmload.search.steps import Kind, Settings, Step, Stop, decide
 
 JOURNAL: Final = "journal/search.mmj"
 _LEVEL: Final = "level"
+_COLD: Final = 3.0
+"""The first step's warm-up is so many times as long: a target that was just started loads and compiles."""
 _BUDGETS: Final = ("max_requests", "max_minutes", "max_usd")
 
 
@@ -92,6 +94,7 @@ def conduct(profile: Profile, base_dir: Path, options: SearchOptions) -> tuple[d
     settings = settings_of(profile, options.quick)
     record = _Record.open(profile, options)
     interrupted = False
+    warm = False
     ended: Stop | None = None
     try:
         with _served(profile, base_dir, record.folder, options) as aimed:
@@ -101,7 +104,8 @@ def conduct(profile: Profile, base_dir: Path, options: SearchOptions) -> tuple[d
                     ended = following
                     break
                 options.say(_announcement(following, len(record.levels) + 1))
-                level, interrupted = _step(aimed, base_dir, following, settings, record, options)
+                level, interrupted = _step(aimed, base_dir, following, settings, record, options, warm)
+                warm = True
                 if interrupted:
                     break
                 record.add(level)
@@ -236,10 +240,11 @@ def _step(
     settings: Settings,
     record: _Record,
     options: SearchOptions,
+    warm: bool,
 ) -> tuple[dict[str, Any], bool]:
     began = time.monotonic()
     number, folder = len(record.levels) + 1, record.level_folder()
-    made = stepped(profile, step, number, settings.warmup_s)
+    made = stepped(profile, step, number, settings.warmup_s * (1 if warm else _COLD))
     watch = Settling(profile.gates)
     run_options = RunOptions(
         out=folder,

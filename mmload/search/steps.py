@@ -119,7 +119,9 @@ def decide(s: Settings, seen: Sequence[Seen]) -> Step | Stop:
         return wanted
     if wanted.kind in (Kind.CLIMB, Kind.LOWER, Kind.BISECT):
         candidate = _candidate(s, known)
-        if _affordable(s, seen, [wanted, _confirm(s, candidate or wanted.rpm)]):
+        # A candidate may be missed: what narrows it leaves enough for a second one.
+        kept = [_confirm(s, candidate or wanted.rpm)] * (2 if wanted.kind is Kind.BISECT else 1)
+        if _affordable(s, seen, [wanted, *kept]):
             return wanted
         if candidate is None:
             return Stop(_spent(s, seen), complete=False)
