@@ -191,7 +191,7 @@ def _hysteresis(found: Mapping[str, Any]) -> Table:
         )
         if part
     ]
-    head = ["", "Offered", "Quality", "95% interval", "p95", "Failed or shed", "Beyond objective"]
+    head = ["Stretch", "Offered", "Quality", "95% interval", "p95", "Failed or shed", "Beyond objective"]
     return Table("The same rate before and after an overload", head, rows, [_change(h)] if rows else [])
 
 
