@@ -426,9 +426,9 @@ class Gates(_Strict):
 
 
 class Capacity(_Strict):
-    """How ``mmload capacity`` searches for the highest rate at which all gates hold. It makes its own phases, of
-    sustained load; those of the profile are not sent, save the one that ``quality.baseline`` names, before each
-    step."""
+    """How ``mmload capacity`` searches for the highest rate at which all gates hold. It makes its own phases,
+    of sustained load; those of the profile are not sent, save the one that ``quality.baseline`` names, before
+    each step."""
 
     start_rpm: Positive | None = None
     """First rate tried; default half of ``expected_peak_rpm``, or 60 without one."""
