@@ -1,7 +1,7 @@
-"""A software bill of materials of what a run needs: CycloneDX 1.5 (JSON) from ``requirements.lock``, on stdout.
+"""A software bill of materials of what a run needs: CycloneDX 1.5 (JSON) from ``requirements.lock``.
 
-``python deploy/sbom.py > sbom.json``. Every package with its version, its purl and the hashes that pip holds it
-to; no registry is asked.
+``python deploy/sbom.py > sbom.json``. Every package with its version, its purl and the hashes that pip holds
+it to; no registry is asked.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ def test_the_bill_of_materials_names_every_pin_with_its_hashes() -> None:
     made = runpy.run_path(str(ROOT / "deploy" / "sbom.py"))["bill"]
     bill = made((ROOT / "requirements.lock").read_text(), "1.2.3")
     assert [c["name"] for c in bill["components"]] == [p.lower() for p in pins("requirements.lock")]
-    assert all(c["hashes"] and c["purl"] == f"pkg:pypi/{c['name']}@{c['version']}" for c in bill["components"])
+    for one in bill["components"]:
+        assert one["hashes"] and one["purl"] == f"pkg:pypi/{one['name']}@{one['version']}"
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
 
 

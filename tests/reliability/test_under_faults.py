@@ -1,4 +1,4 @@
-"""All faults at once, and nothing else, at a modest rate; ``make soak`` has 1, 10 and 100% at 500 a second."""
+"""All faults at once, and nothing else; ``make soak`` has 1, 10 and 100% at 500 requests a second."""
 
 from __future__ import annotations
 
