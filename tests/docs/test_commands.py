@@ -242,7 +242,9 @@ def test_a_light_command_does_what_it_says(
 @pytest.mark.parametrize("shown", RUNS, ids=str)
 def test_a_run_command_runs(shown: Shown, folder: Path) -> None:
     with receiver() as (collector, _):
-        line = shown.line.replace("http://127.0.0.1:4318", collector)
+        line = shown.line.replace("http://127.0.0.1:4318", collector).replace(
+            "reports/first", "reports/again"
+        )
         line = re.sub(
             r"--(prometheus|web)-port \d+", r"--\1-port 0" if "prometheus" in line else "--web", line
         )
