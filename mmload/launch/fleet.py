@@ -148,7 +148,16 @@ class Fleet:
             self.scorer = self._spawn("scorer-again", "mmload.grade", str(self.run_dir))
             _await(self.scorer, patience_s, interrupt)
         if self.scorer.failed:
+            self._need_room()
             raise MmloadError(f"the scorer failed: {self.scorer.last_words()}")
+
+    def _need_room(self) -> None:
+        """Raises ``OSError`` if the disk is full: whoever failed for that could not write down why."""
+        probe = self.logs / "room"
+        try:
+            probe.write_bytes(bytes(4096))
+        finally:
+            probe.unlink(missing_ok=True)
 
     def settle_judge(self, interrupt: Interrupt, options: RunOptions) -> None:
         """Let the judge finish within its time, and go on without it if it does not: it decides nothing."""

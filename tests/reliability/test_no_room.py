@@ -90,7 +90,7 @@ def test_no_file_descriptor_left_is_our_fault_and_not_the_targets(tmp_path: Path
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["counts"]["planned"] == 600
     assert summary["counts"]["errors"].get("local_fd_exhausted", 0) > 0
-    assert any("descriptor" in reason for reason in summary["validity"]["reasons"])
+    assert any("ulimit -n" in reason for reason in summary["validity"]["reasons"])
 
 
 def test_a_worker_without_a_master_says_where_it_looked() -> None:
