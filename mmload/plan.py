@@ -21,7 +21,6 @@ from mmload.corpus import Bodies, Suite
 from mmload.model import NS_PER_S, InputError, Item
 from mmload.profile import Profile, Target, to_toml_dict
 from mmload.schedule import Schedule
-from mmload.scorecard import matrix
 from mmload.shapes import Shape
 from mmload.tasks import Task, prompts
 from mmload.wire import Adapter
@@ -149,6 +148,9 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
     ``url`` is where the target answers; ``remote`` that the workers are on other hosts; ``web`` that
     Locust's page is served. Holds no secret.
     """
+    # Workers and master plan too; what the scorecard stands on would cost each 80 ms and 7 MB.
+    from mmload.scorecard import matrix
+
     profile = plan.profile
     started = datetime.now(UTC)
     stored = to_toml_dict(profile)

@@ -40,7 +40,7 @@ from mmload.model import NS_PER_MS, NS_PER_S, ErrorKind, MmloadError
 from mmload.plan import Plan
 from mmload.profile import Profile
 
-_FLUSH_S = 0.2
+_FLUSH_S = 0.1
 _CONNECT_TRIES = 12
 """Of 5 s each."""
 _ORPHANED_S = 10
