@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from mmload.launch.target import connection_to
 from mmload.model import NS_PER_S
 from mmload.profile import Target
 from mmload.summary import SERVER_METRICS, server_metrics
@@ -122,16 +122,7 @@ def fetch(url: str, tls_verify: bool) -> str:
     Raises ``OSError``, ``HTTPException``, or ``ValueError`` for an answer other than 200.
     """
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        if not tls_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=_TIMEOUT_S, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT_S)
+    connection = connection_to(parts, _TIMEOUT_S, tls_verify)
     try:
         path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request("GET", path, headers={"Accept": "text/plain"})

@@ -6,10 +6,22 @@ import http.client
 import os
 import socket
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from mmload.model import InputError
 from mmload.profile import Target, api_key
+
+
+def connection_to(parts: SplitResult, timeout_s: float, tls_verify: bool) -> http.client.HTTPConnection:
+    """To the host of a URL, not yet open."""
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+    context = ssl.create_default_context()
+    if not tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=context)
 
 
 def probe(target: Target) -> None:
@@ -24,15 +36,7 @@ def probe(target: Target) -> None:
     host = parts.hostname or ""
     where = f"target.url = {target.url!r}"
     timeout = target.connect_timeout_s
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        if not target.tls_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, parts.port, timeout=timeout, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
+    connection = connection_to(parts, timeout, target.tls_verify)
     try:
         connection.request("GET", f"{parts.path.rstrip('/')}/models")
         connection.getresponse().read(64 * 1024)

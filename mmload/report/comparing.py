@@ -28,8 +28,10 @@ from mmload.report.wording import (
     known,
     ms,
     percent,
+    points,
     rpm,
     seconds,
+    signed,
     usd,
 )
 
@@ -167,9 +169,9 @@ def _fallbacks(found: Mapping[str, Any]) -> Table:
             str(r.get("candidate")),
             str(r.get("fallback")),
             percent(r.get("fallback_quality")),
-            _signed(r.get("quality_gain"), _points),
+            signed(r.get("quality_gain"), points),
             _gain_between(r),
-            _signed(r.get("errors_avoided_per_1k"), count),
+            signed(r.get("errors_avoided_per_1k"), count),
             seconds(r.get("time_saved_s")) if (r.get("time_saved_s") or 0) >= 0 else "none",
             usd(r.get("net_value_usd")),
             str(r.get("verdict") or DASH),
@@ -201,17 +203,7 @@ def _gain_between(row: Mapping[str, Any]) -> str:
     low, high = row.get("quality_gain_low"), row.get("quality_gain_high")
     if not known(low) or not known(high):
         return DASH
-    return f"{_signed(low, lambda v: f'{100 * v:.3g}')} to {_signed(high, lambda v: f'{100 * v:.3g}')}"
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:.3g} points"
-
-
-def _signed(value: Any, write: Any) -> str:
-    if not known(value):
-        return DASH
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{write(abs(value))}"
+    return f"{signed(low, lambda v: f'{100 * v:.3g}')} to {signed(high, lambda v: f'{100 * v:.3g}')}"
 
 
 def comparison_text(found: Mapping[str, Any], folder: Path, width: int = 80) -> str:
@@ -257,10 +249,10 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _told(d: Mapping[str, Any], baseline: str) -> str:
-    write = _points if d["metric"] in comparison.RATIOS else gate_writer(d["metric"])
-    between = interval(d.get("low"), d.get("high"), lambda v: _signed(v, write))
+    write = points if d["metric"] in comparison.RATIOS else gate_writer(d["metric"])
+    between = interval(d.get("low"), d.get("high"), lambda v: signed(v, write))
     title = METRICS[d["metric"]].lower()
-    told = f"{_signed(d['value'], write)} ({between})"
+    told = f"{signed(d['value'], write)} ({between})"
     return f"{d['candidate']} is {d['verdict']} than {baseline} in {title}: {told}"
 
 

@@ -6,7 +6,7 @@ Not aware of HTML, Markdown or XML: it returns plain text that every writer esca
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
 from mmload.profile import Gates
@@ -186,3 +186,15 @@ def gate_title(name: str) -> str:
     words = words.replace("per_good_query_usd", "cost per good query")
     words = words.replace("per_query_usd", "cost per query").replace("over_slo", "beyond objective")
     return {"error": "failed or shed"}.get(words, words.replace("_", " "))
+
+
+def points(value: float) -> str:
+    """A difference of two ratios: percentage points, not percent."""
+    return f"{100 * value:.3g} points"
+
+
+def signed(value: Any, write: Callable[[float], str]) -> str:
+    """A difference with its sign; ``write`` is given its size."""
+    if not known(value):
+        return DASH
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{write(abs(value))}"

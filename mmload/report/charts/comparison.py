@@ -12,7 +12,18 @@ from mmload.report.axes import Linear, up_to
 from mmload.report.plot import Key, Plot, Row, rows
 from mmload.report.scene import SHAPES, Line, Marker, Scene, Text
 from mmload.report.table import Chart, Table
-from mmload.report.wording import DASH, gate_writer, interval, known, percent, percent_tick, usd, usd_tick
+from mmload.report.wording import (
+    DASH,
+    gate_writer,
+    interval,
+    known,
+    percent,
+    percent_tick,
+    points,
+    signed,
+    usd,
+    usd_tick,
+)
 
 RATIOS = ("quality", "good_ratio", "error_ratio")
 ROLES = ("blue", "orange", "green", "purple", "red", "sky")
@@ -21,7 +32,7 @@ ROLES = ("blue", "orange", "green", "purple", "red", "sky")
 def differences(found: Mapping[str, Any], metric: str, title: str) -> Chart:
     """Candidate minus baseline of one metric, on identical items, with intervals."""
     entries = [d for d in found.get("differences") or [] if d.get("metric") == metric]
-    write = _points if metric in RATIOS else gate_writer(metric)
+    write = points if metric in RATIOS else gate_writer(metric)
     tick = usd_tick if metric.endswith("usd") else write
     data = [
         Row(
@@ -29,7 +40,7 @@ def differences(found: Mapping[str, Any], metric: str, title: str) -> Chart:
             d["value"],
             d.get("low"),
             d.get("high"),
-            _signed(d["value"], write),
+            signed(d["value"], write),
             *_look(d),
         )
         for d in entries
@@ -41,8 +52,8 @@ def differences(found: Mapping[str, Any], metric: str, title: str) -> Chart:
         [
             [
                 str(d["candidate"]),
-                _signed(d.get("value"), write),
-                interval(d.get("low"), d.get("high"), lambda v: _signed(v, write)) or DASH,
+                signed(d.get("value"), write),
+                interval(d.get("low"), d.get("high"), lambda v: signed(v, write)) or DASH,
                 str(d.get("verdict") or DASH),
             ]
             for d in entries
@@ -56,21 +67,10 @@ def differences(found: Mapping[str, Any], metric: str, title: str) -> Chart:
 
     def draw(width: float) -> Scene:
         line = (0.0, f"as {found.get('baseline')}")
-        return rows(width, data, scale, label=lambda v: _signed(v, tick), limit=line, limit_role="ink")
+        return rows(width, data, scale, label=lambda v: signed(v, tick), limit=line, limit_role="ink")
 
     desc = "; ".join(f"{row.label} {row.note}" for row in data) + "."
     return Chart(key, title, desc, table, draw)
-
-
-def _points(value: float) -> str:
-    """A difference of two ratios: percentage points, not percent."""
-    return f"{100 * value:.3g} points"
-
-
-def _signed(value: Any, write: Any) -> str:
-    if not known(value):
-        return DASH
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{write(abs(value))}"
 
 
 def _look(difference: Mapping[str, Any]) -> tuple[str, str]:
