@@ -153,6 +153,16 @@ def frame_at(path: Path, offset: int) -> tuple[str, Any]:
     return kind, decode_body(kind, raw)
 
 
+def resume(path: Path, kind: str) -> set[int]:
+    """``seq`` of all that the frames of this kind hold; cuts off the torn end that a killed writer may have
+    left, so that another one can go on. Nothing if there is no such file."""
+    follower = Follower(path)
+    done = {row.seq for found, body in follower.poll() if found == kind for row in body}
+    if follower.damaged or follower.unread_bytes:
+        os.truncate(path, follower.offset)
+    return done
+
+
 def read(path: Path) -> tuple[list[tuple[str, Any]], bool]:
     """All whole frames of a journal, and whether it was cut or damaged behind them.
 

@@ -92,7 +92,7 @@ def follow(
                 last_news = time.monotonic()
                 if kind == journal.RUN and grader is None:
                     grader = Grader(body, scorers)
-                    grader._done |= _resume(run_dir)
+                    grader._done |= journal.resume(run_dir / SCORES_JOURNAL, journal.SCORES)
                     writer = journal.Writer(run_dir / SCORES_JOURNAL)
                 elif kind == journal.ANSWERS and grader is not None and writer is not None:
                     _append(writer, grader.grade(body))
@@ -106,15 +106,6 @@ def follow(
         if writer is not None:
             writer.close()
     return grader
-
-
-def _resume(run_dir: Path) -> set[int]:
-    """Requests that are scored already; cuts off the torn end that a killed scorer may have left."""
-    scores = journal.Follower(run_dir / SCORES_JOURNAL)
-    done = {score.seq for kind, body in scores.poll() if kind == journal.SCORES for score in body}
-    if scores.damaged or scores.unread_bytes:
-        os.truncate(scores.path, scores.offset)
-    return done
 
 
 def rescore(run_dir: Path, scorers: Mapping[str, Scorer] | None = None) -> Grader:

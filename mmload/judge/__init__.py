@@ -8,7 +8,6 @@ scorers. Off unless the profile has ``[quality.judge]``; whatever happens here, 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from bisect import bisect_right
 from collections import Counter
@@ -116,7 +115,7 @@ async def follow(
         return None
     judge, suite = profile.quality.judge, corpus.load(Path(str(header["suite_dir"])))
     key = judge_key(judge, environment)
-    wanted = _wanted(profile, judge, header, _resume(run_dir))
+    wanted = _wanted(profile, judge, header, journal.resume(run_dir / JUDGE_JOURNAL, journal.JUDGEMENTS))
     writer = journal.Writer(run_dir / JUDGE_JOURNAL)
     try:
         async with session(judge, key) as http:
@@ -182,12 +181,3 @@ def _wanted(
         return not phases[bisect_right(first, seq) - 1].warmup
 
     return wanted
-
-
-def _resume(run_dir: Path) -> set[int]:
-    """Answers that are judged already; cuts off the torn end that a killed judge may have left."""
-    journal_ = journal.Follower(run_dir / JUDGE_JOURNAL)
-    done = {j.seq for kind, body in journal_.poll() if kind == journal.JUDGEMENTS for j in body}
-    if journal_.damaged or journal_.unread_bytes:
-        os.truncate(journal_.path, journal_.offset)
-    return done

@@ -105,3 +105,16 @@ def test_no_tail_makes_a_reader_raise(
     path.write_bytes(whole.read_bytes() + tail)
     frames, cut = journal.read(path)
     assert frames[: len(FRAMES)] == FRAMES and (cut or not tail)
+
+
+def test_what_was_killed_at_any_byte_is_gone_on_with_where_it_ends_whole(whole: Path, tmp_path: Path) -> None:
+    data, path = whole.read_bytes(), tmp_path / "resumed.mmj"
+    assert journal.resume(path, journal.SCORES) == set() and not path.exists()
+    for size in range(len(data) + 1):
+        path.write_bytes(data[:size])
+        before, _ = journal.read(path)
+        assert journal.resume(path, journal.ANSWERS) == ({0, 1} if len(before) > 2 else set())
+        writer = journal.Writer(path)
+        writer.append(journal.EVENT, {"name": "again"})
+        writer.close()
+        assert journal.read(path) == ([*before, (journal.EVENT, {"name": "again"})], False)
