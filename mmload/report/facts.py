@@ -12,7 +12,20 @@ from mmload.report.scene import Line, Marker, Scene
 from mmload.report.scorecards import reviews
 from mmload.report.table import Table
 from mmload.report.verdicts import GateLine, counts_line
-from mmload.report.wording import DASH, count, gate_title, interval, known, ms, percent, rpm, seconds, usd
+from mmload.report.wording import (
+    DASH,
+    count,
+    gate_title,
+    interval,
+    known,
+    ms,
+    percent,
+    points,
+    rpm,
+    seconds,
+    signed,
+    usd,
+)
 
 
 def levels(measured: Measured) -> Table:
@@ -74,6 +87,7 @@ def _against_unloaded(delta: Mapping[str, Any]) -> list[list[str]]:
     if not known(delta.get("n_items")):
         return []
     p, floor = delta.get("p_value"), delta.get("noise_floor")
+    least, drift, own = delta.get("smallest_loss"), delta.get("drift"), delta.get("drift_p_value")
     boot = interval(delta.get("bootstrap_low"), delta.get("bootstrap_high"), percent)
     return [
         [
@@ -83,6 +97,11 @@ def _against_unloaded(delta: Mapping[str, Any]) -> list[list[str]]:
         ],
         ["The same difference by clustered bootstrap", boot or DASH],
         ["Two unloaded answers to one item differ (noise floor)", percent(floor)],
+        ["Smallest loss that such a baseline can tell", points(least) if known(least) else DASH],
+        [
+            "Baseline against itself: its last answers less its first",
+            (signed(drift, points) if known(drift) else DASH) + (f" (p = {own:.3g})" if known(own) else ""),
+        ],
     ]
 
 

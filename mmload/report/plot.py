@@ -9,7 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mmload.report.axes import Scale, Seconds
-from mmload.report.scene import Area, Boxes, Line, Marker, Scene, Text, TimeFrame, text_width
+from mmload.report.scene import (
+    Area,
+    Boxes,
+    Line,
+    Marker,
+    PlacedRow,
+    RowFrame,
+    Scene,
+    Text,
+    TimeFrame,
+    text_width,
+)
 
 NARROW = 560
 """Below this width a scene is for a phone: fewer ticks, larger letters."""
@@ -185,6 +196,9 @@ class Row:
     shape: str = "circle"
     parts: Sequence[tuple[float, str]] = ()
     """Stacked parts of a bar: (length, role)."""
+    group: str = ""
+    order: int = 0
+    """Its place among the rows of its group, if a reader chooses that."""
 
 
 def rows(
@@ -197,37 +211,58 @@ def rows(
     limit: tuple[float, str] | None = None,
     limit_role: str = "red",
     keys: Sequence[Key] = (),
+    more: Sequence[Row] = (),
 ) -> Scene:
-    """Rows under one another: bars from 0, or a point with its interval (dot and whisker)."""
+    """Rows under one another: bars from 0, or a point with its interval (dot and whisker).
+
+    ``more`` are seen only by a reader who chooses their group.
+    """
     narrow = width < NARROW
     font = 13.0 if narrow else 12.0
     pitch = 46.0 if narrow else 30.0
-    frame = _row_frame(width, data, font, narrow)
+    left, right = _row_frame(width, [*data, *more], font, narrow)
     probe = Plot(width, 400, scale, scale, x_label=str, y_label=lambda _: "", keys=keys, left=0)
     head = (probe.top if keys else 6) + (font + 8 if limit else 0)
-    scene = Scene(width, head + pitch * len(data) + font + 16)
+    bottom = head + pitch * len(data)
+    scene = Scene(width, bottom + font + 16)
     if keys:
         scene.add(*[m for m in probe.scene.marks if _above(m, probe.top - 6)])
-    left, right = frame
 
     def px(value: float) -> float:
         return left + scale(value) * (right - left)
 
-    bottom = head + pitch * len(data)
-    _row_axis(scene, scale, px, label, (head, bottom), font, 4 if narrow else 7)
-    for index, row in enumerate(data):
-        _row(
-            scene,
-            row,
-            px,
-            head + pitch * (index + 1) - 13 if narrow else head + pitch * (index + 0.5),
-            bars=bars,
-        )
+    guides, foot = _row_axis(scene, scale, px, label, (head, bottom), font, 4 if narrow else 7)
+
+    def draw(into: Scene, row: Row, at: int) -> None:
+        _row(into, row, px, head + pitch * (at + 1) - 13 if narrow else head + pitch * (at + 0.5), bars=bars)
+
+    def write(into: Scene, row: Row, at: int) -> None:
+        _row_words(into, row, px(0) if bars else 0, head + pitch * at, pitch, font, narrow=narrow)
+
+    marks = _each(scene, data, draw)
     if limit:
+        guides.add(len(scene.marks))
         _row_limit(scene, px(limit[0]), limit[1], limit_role, (head, bottom), font)
-    for index, row in enumerate(data):
-        _row_words(scene, row, px(0) if bars else 0, head + pitch * index, pitch, font, narrow=narrow)
+    words = _each(scene, data, write)
+    if any(row.group for row in data):
+        placed = [PlacedRow(r.group, r.order, at, marks[at] | words[at]) for at, r in enumerate(data)]
+        for row in more:
+            aside = Scene(width, pitch)
+            draw(aside, row, 0)
+            write(aside, row, 0)
+            placed.append(PlacedRow(row.group, row.order, 0, aside.marks))
+        scene.choice = RowFrame(head, bottom, pitch, guides, foot, placed)
     return scene
+
+
+def _each(scene: Scene, data: Sequence[Row], draw: Callable[[Scene, Row, int], None]) -> list[set[int]]:
+    """Draw every row; gives which marks are whose."""
+    own = []
+    for at, row in enumerate(data):
+        first = len(scene.marks)
+        draw(scene, row, at)
+        own.append(set(range(first, len(scene.marks))))
+    return own
 
 
 def _row_limit(
@@ -271,17 +306,20 @@ def _row_axis(
     span: tuple[float, float],
     font: float,
     ticks: int,
-) -> None:
+) -> tuple[set[int], set[int]]:
+    """Draw it; gives which marks are its lines, and which its words."""
     head, bottom = span
-    free_from = 0.0
-    for value in scale.ticks(ticks):
-        at = px(value)
-        scene.add(Line([(at, head), (at, bottom)], "grid", 1))
+    values, first = scale.ticks(ticks), len(scene.marks)
+    for value in values:
+        scene.add(Line([(px(value), head), (px(value), bottom)], "grid", 1))
+    lines, free_from = len(scene.marks), 0.0
+    for value in values:
         half = text_width(label(value), font) / 2
-        centre = min(max(at, half), scene.width - half)
+        centre = min(max(px(value), half), scene.width - half)
         if centre - half >= free_from:
             scene.add(Text(centre, bottom + font + 6, label(value), anchor="middle", size=font))
             free_from = centre + half + 8
+    return set(range(first, lines)), set(range(lines, len(scene.marks)))
 
 
 def _row_words(

@@ -113,6 +113,33 @@ class TimeFrame:
 
 
 @dataclass(slots=True)
+class PlacedRow:
+    """A row of a plot, in the place that it was drawn for."""
+
+    group: str
+    order: int
+    """Its place among the rows of its group."""
+    at: int
+    """Rows of the plot above it."""
+    marks: set[int] | list[Mark]
+    """Which marks of the scene are its own; or those that stand nowhere unless its group is chosen."""
+
+
+@dataclass(slots=True)
+class RowFrame:
+    """A plot whose rows a reader may choose by group. All marks are drawn where no one chose."""
+
+    top: float
+    bottom: float
+    pitch: float
+    guides: set[int]
+    """Marks that go from top to bottom."""
+    foot: set[int]
+    """Marks that stand below the bottom."""
+    rows: list[PlacedRow] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Scene:
     width: float
     height: float
@@ -120,6 +147,7 @@ class Scene:
     hover: list[tuple[float, float, float, float, str]] = field(default_factory=list)
     """Zones (x, y, width, height) and what is said when a pointer rests there."""
     time: TimeFrame | None = None
+    choice: RowFrame | None = None
 
     def add(self, *marks: Mark) -> None:
         self.marks.extend(marks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from itertools import groupby
 
 from mmload.report.escape import visible
 from mmload.report.scene import (
@@ -15,6 +16,7 @@ from mmload.report.scene import (
     Mark,
     Marker,
     Point,
+    RowFrame,
     Scene,
     Text,
     TimeFrame,
@@ -26,9 +28,13 @@ def inline(scene: Scene, *, uid: str, title: str, desc: str, css: str = "") -> s
     """An ``<svg role="img">`` with title and description; colours are the page's variables.
 
     A plot over time has its time axis in ``g.ticks`` and what lies on it in a nested ``svg.moving``, which
-    a script can stretch; without one it looks the same.
+    a script can stretch; one whose rows can be chosen has each in its ``g.row``. Without a script they look
+    the same.
     """
-    body = _body(scene) if scene.time is None else _stretchable(scene, scene.time)
+    if scene.time is not None:
+        body = _stretchable(scene, scene.time)
+    else:
+        body = _body(scene) if scene.choice is None else _choosable(scene, scene.choice)
     return _document(scene, uid, title, desc, f'class="plot {css}"', body)
 
 
@@ -79,6 +85,24 @@ def _stretchable(scene: Scene, time: TimeFrame) -> str:
         f'data-from="{time.start_s:g}" data-to="{time.end_s:g}">{moving}{_body(scene, marks=False)}</svg>'
         + "".join(drawn[i] for i in sorted(time.still))
     )
+
+
+def _choosable(scene: Scene, choice: RowFrame) -> str:
+    belongs = dict.fromkeys(choice.guides, '<g class="guides">')
+    belongs |= dict.fromkeys(choice.foot, '<g class="foot">')
+    aside = ""
+    for row in choice.rows:
+        told = f'data-group="{_t(row.group)}" data-order="{row.order}" data-at="{row.at}"'
+        if isinstance(row.marks, set):
+            belongs |= dict.fromkeys(row.marks, f'<g class="row" {told}>')
+        else:
+            aside += f'<g class="row more" {told}>{"".join(map(_mark, row.marks))}</g>'
+    body = ""
+    for opening, part in groupby(range(len(scene.marks)), lambda index: belongs.get(index, "")):
+        drawn = "".join(_mark(scene.marks[index]) for index in part)
+        body += f"{opening}{drawn}</g>" if opening else drawn
+    frame = f'data-top="{_n(choice.top)}" data-bottom="{_n(choice.bottom)}" data-pitch="{_n(choice.pitch)}"'
+    return f'<g class="choice" {frame}>{body}{aside}</g>'
 
 
 def _mark(mark: Mark) -> str:

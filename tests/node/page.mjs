@@ -38,6 +38,7 @@ try {
       found.tip = await page.locator(".tip:visible").first().textContent();
     }
     if (options.zoom) found.zoomed = await zoom(page);
+    if (options.slices) found.slices = await slices(page, options.slices);
     if (options.act) found.acts = await page.evaluate(act);
     found.background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     if (options.axe !== false) {
@@ -84,6 +85,33 @@ async function zoom(page) {
   const phase = await state();
   await page.locator("#load select").selectOption({ index: 0 });
   return { before, dragged, phase, after: await state() };
+}
+
+/* Takes kinds of slices by the keyboard, as who has no pointer would. Says what then stands in plot and table. */
+async function slices(page, presses) {
+  const state = () => page.evaluate(() => {
+    const figure = document.getElementById("slices"), seen = (node) => node.getClientRects().length > 0;
+    const plot = [...figure.querySelectorAll("svg.plot")].find(seen), drawing = figure.querySelector(".drawing");
+    const box = (node) => node.getBoundingClientRect();
+    const words = plot ? [...plot.querySelectorAll(".row")].filter(seen).filter((row) => row.querySelector("text")) : [];
+    const rows = words.map((row) => ({ label: row.querySelector("text").textContent, top: box(row).top }));
+    const ends = plot ? [...plot.querySelectorAll(".guides path")].map((line) => box(line).bottom) : [];
+    const foot = plot ? Math.min(...[...plot.querySelectorAll(".foot text")].map((text) => box(text).top)) : null;
+    return { chosen: figure.querySelector("select").value, drawn: drawing.getClientRects().length > 0,
+      plotted: rows.sort((a, b) => a.top - b.top).map((row) => row.label),
+      inside: plot !== undefined && words.every((row) => box(row).bottom <= foot) && Math.max(...ends) <= foot
+        && foot < box(plot).bottom && box(plot).bottom - foot < 40,
+      desc: plot?.querySelector("desc").textContent, status: figure.querySelector("[role=status]").textContent,
+      note: [...figure.querySelectorAll(":scope > .note")].filter(seen).length,
+      table: [...figure.querySelectorAll("tbody tr")].filter((row) => !row.hidden).length };
+  });
+  const states = [await state()];
+  await page.locator("#slices select").focus();
+  for (const press of presses) {
+    await page.keyboard.press(press);
+    states.push(await state());
+  }
+  return states;
 }
 
 function look() {

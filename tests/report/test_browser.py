@@ -6,6 +6,7 @@ import pytest
 
 from mmload.report import html
 from mmload.report.charts import EVERY
+from mmload.report.charts.quality import MOST_SLICES
 
 SIZES = {"desk": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
@@ -49,6 +50,31 @@ def test_the_script_filters_sorts_and_magnifies(browser, run_dir):
     assert acts["sorted"] == "descending" and acts["down"][0] == "model" and acts["down"][-1] == "validate"
     assert acts["up"] == acts["down"][::-1]
     assert acts["wider"] > 2 and acts["page"] <= 0 and acts["after"] == 1
+
+
+def test_a_kind_of_slices_chosen_by_keyboard_stands_in_plot_and_table(browser, tmp_path, measured):
+    extra = [
+        {"by": "lang", "value": f"l{n}", "n": 90, "n_scored": 80, "quality": 0.97, "low": 0.95, "high": 0.99}
+        for n in range(19)
+    ]
+    bare = [{"by": "device", "value": v, "n": 3, "n_scored": 0, "quality": None} for v in ("phone", "desk")]
+    rows = [*measured.series["slices"], *extra, *bare]
+    series = {**measured.series, "slices": rows}
+    (tmp_path / "slices.html").write_text(html.page(dataclasses.replace(measured, series=series)))
+    down = ["ArrowDown"] * 6
+    for size in SIZES.values():
+        found = browser(tmp_path / "slices.html", slices=[*down, "Home"], **size)
+        assert found["console"] == found["errors"] == found["violations"] == found["beyond"] == []
+        whole, task, *_, variant, lang, device, again = found["slices"]
+        assert whole["chosen"] == "all slices" and len(whole["plotted"]) == MOST_SLICES and whole["note"] == 1
+        assert task["plotted"] == ["task · extract", "task · ui", "task · chart"]
+        assert task["table"] == 3 and task["status"] == f"3 of {len(rows)}" and task["note"] == 0
+        assert task["desc"].count("task · ") == 3 and "task · ui 9" in task["desc"]
+        assert variant["plotted"] == ["variant · clean", "variant · jpeg@3"]
+        assert lang["plotted"] == [f"lang · l{n}" for n in range(19)] and lang["table"] == 19
+        assert not device["drawn"] and "none of them scored" in device["status"] and device["table"] == 2
+        assert all(state["inside"] for state in (whole, task, variant, lang, again))
+        assert again == whole
 
 
 def test_a_drag_or_a_chosen_phase_narrows_every_plot_over_time(browser, run_dir):

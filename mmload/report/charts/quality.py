@@ -234,7 +234,7 @@ def _abstention(measured: Measured) -> list[list[str]]:
 
 
 MOST_SLICES = 16
-"""Drawn; the table has all."""
+"""Drawn unless a reader chooses; the table has all."""
 
 
 def _apart(entry: Mapping[str, Any]) -> str:
@@ -255,8 +255,10 @@ def slices(measured: Measured) -> Chart:
             s.get("low"),
             s.get("high"),
             f"{percent(s['quality'])} · n {count(s.get('n_scored', s.get('n')))}",
+            group=s["by"].replace("_", " "),
+            order=order,
         )
-        for s in found
+        for order, s in enumerate(found)
         if known(s.get("quality"))
     ]
     text = [
@@ -284,17 +286,17 @@ def slices(measured: Measured) -> Chart:
     title = "Slices"
     if not data:
         return Chart("slices", title, "", table, absent="No answer was scored")
-    shown = data if len(data) <= MOST_SLICES else sorted(data, key=lambda row: row.value or 0)[:MOST_SLICES]
-    scale = _zoomed([v for r in shown for v in (r.value, r.low, r.high)])
+    by_quality = sorted(data, key=lambda row: row.value or 0)
+    shown = data if len(data) <= MOST_SLICES else by_quality[:MOST_SLICES]
+    more = [] if shown is data else by_quality[MOST_SLICES:]
+    scale = _zoomed([v for r in data for v in (r.value, r.low, r.high)])
     overall = measured.part("quality").get("score")
 
     def draw(width: float) -> Scene:
         line = (float(overall), f"all {percent(overall)}") if known(overall) else None
-        return rows(width, shown, scale, label=percent_tick, limit=line, limit_role="ink")
+        return rows(width, shown, scale, label=percent_tick, limit=line, limit_role="ink", more=more)
 
-    worst = min(data, key=lambda row: row.value or 0)
+    worst = by_quality[0]
     desc = f"Lowest: {worst.label} with {percent(worst.value)}."
-    note = (
-        "" if shown is data else f"The {len(shown)} with the lowest quality of {len(data)}; all in the table."
-    )
+    note = f"The {len(shown)} with the lowest quality of {len(data)}; all in the table." if more else ""
     return Chart("slices", title, desc, table, draw, note=note, scripts=("filter",))

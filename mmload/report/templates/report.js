@@ -83,30 +83,64 @@
     });
   }
 
-  /* Slices: choose what to cut by. */
+  /* Slices: choose what to cut by, in the plot and in the table. */
+  const number = (node, name) => Number(node.getAttribute(name));
+  const pick = (plot, kind) => {
+    const choice = plot.querySelector(".choice"), rows = [...choice.querySelectorAll(".row")];
+    const { top, bottom, pitch } = choice.dataset;
+    const on = (row) => (kind ? row.dataset.group === kind : !row.classList.contains("more"));
+    const orders = [...new Set(rows.filter(on).map((row) => Number(row.dataset.order)))].sort((a, b) => a - b);
+    const was = bottom - top, is = (kind ? orders.length : Math.round(was / pitch)) * pitch;
+    for (const row of rows) {
+      const at = kind ? orders.indexOf(Number(row.dataset.order)) : Number(row.dataset.at);
+      row.style.display = on(row) ? "inline" : "none";
+      row.setAttribute("transform", `translate(0 ${(at - row.dataset.at) * pitch})`);
+    }
+    for (const part of choice.querySelectorAll(".guides")) {
+      part.setAttribute("transform", `translate(0 ${top * (1 - is / was)}) scale(1 ${is / was})`);
+    }
+    for (const part of choice.querySelectorAll(".foot")) part.setAttribute("transform", `translate(0 ${is - was})`);
+    const view = plot.viewBox.baseVal, desc = plot.querySelector("desc");
+    plot.dataset.height ??= view.height;
+    desc.dataset.whole ??= desc.textContent;
+    plot.setAttribute("viewBox", `0 0 ${view.width} ${plot.dataset.height - was + is}`);
+    const said = rows.filter(on).map((row) => [...row.querySelectorAll("text")].map((text) => text.textContent).join(" "));
+    desc.textContent = kind ? `${said.filter(Boolean).join("; ")}.` : desc.dataset.whole;
+    return orders.length;
+  };
   for (const chart of document.querySelectorAll('[data-scripts~="filter"]')) {
     const body = chart.querySelector("tbody");
     if (!body) continue;
-    const kinds = [...new Set([...body.rows].map((row) => row.cells[0].textContent))];
+    const all = [...body.rows], kind = (row) => row.cells[0].textContent;
+    const kinds = [...new Set(all.map(kind))];
     if (kinds.length < 2) continue;
-    const tools = make("div");
+    const tools = make("div"), label = make("label", "Show ", tools), choice = make("select", "", label);
     tools.className = "tools";
-    const label = make("label", "Show ", tools);
-    const choice = make("select", "", label);
-    for (const kind of ["all slices", ...kinds]) make("option", kind, choice);
+    for (const name of ["all slices", ...kinds]) make("option", name, choice);
+    choice.setAttribute("aria-label", "Show slices by");
+    const status = make("span", "", tools);
+    status.setAttribute("role", "status");
+    const drawing = chart.querySelector(".drawing"), note = chart.querySelector(":scope > .note");
     choice.addEventListener("change", () => {
-      for (const row of body.rows) {
-        row.hidden = choice.selectedIndex > 0 && row.cells[0].textContent !== choice.value;
-      }
+      const chosen = choice.selectedIndex > 0 ? choice.value : "";
+      for (const row of all) row.hidden = chosen !== "" && kind(row) !== chosen;
+      const left = all.filter((row) => !row.hidden).length;
+      const drawn = drawing ? Math.min(...[...drawing.querySelectorAll(".plot")].map((plot) => pick(plot, chosen))) : 0;
+      if (drawing) drawing.hidden = !drawn;
+      if (note) note.hidden = chosen !== "";
+      status.textContent = chosen ? `${left} of ${all.length}${drawn ? "" : ", none of them scored"}` : "";
     });
-    chart.querySelector(".scroll").before(tools);
+    (drawing || chart.querySelector(".scroll")).before(tools);
+    addEventListener("beforeprint", () => {
+      choice.selectedIndex = 0;
+      choice.dispatchEvent(new Event("change"));
+    });
   }
 
   /* Plots over time share one window: drag across one of them, or choose a phase. */
   const main = document.getElementById("main");
   const spans = JSON.parse((main && main.dataset.spans) || "[]");
   const moving = [...document.querySelectorAll("svg.moving")];
-  const number = (node, name) => Number(node.getAttribute(name));
   const clock = (value) => {
     const whole = Math.floor(value + 1e-6), rest = Math.round((value - whole) * 10);
     const pad = (n) => String(n).padStart(2, "0"), minutes = Math.floor(whole / 60) % 60, hours = Math.floor(whole / 3600);
@@ -169,7 +203,7 @@
     if (!tools || !tools.classList.contains("magnify")) continue;
     const label = make("label", "Show "), choice = make("select", "", label);
     for (const name of ["the whole run", ...spans.map((span) => span[0])]) make("option", name, choice);
-    choice.setAttribute("aria-label", `Part of the run: ${drawing.querySelector("svg > title").textContent}`);
+    choice.setAttribute("aria-label", `Show part of the run: ${drawing.querySelector("svg > title").textContent}`);
     choice.addEventListener("change", () => {
       const span = spans[choice.selectedIndex - 1];
       if (span) show(span[1], span[2], choice.selectedIndex); else reset();
