@@ -11,12 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from mmload import journal
 from mmload.model import NS_PER_S, InputError, Item, Outcome, Record
+from mmload.report.address import address
 from mmload.report.live import LiveState
 from mmload.report.prometheus import RunLabels
 
@@ -38,11 +38,12 @@ def provider_of(protocol: str) -> str:
 
 def checked(url: str) -> str:
     """Endpoint of the metrics for a collector's URL; raises ``InputError``."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f'--otlp {url}: it must be a URL as "http://127.0.0.1:4318"')
-    if parts.username or parts.password:
-        raise InputError("--otlp: no name or password in the URL; set OTEL_EXPORTER_OTLP_HEADERS instead")
+    parts = address(
+        "--otlp",
+        url,
+        example="http://127.0.0.1:4318",
+        secrets="set OTEL_EXPORTER_OTLP_HEADERS instead",
+    )
     try:
         import opentelemetry.exporter.otlp.proto.http.metric_exporter  # noqa: F401
     except ImportError:

@@ -10,12 +10,11 @@ import threading
 from collections.abc import Callable
 from http.client import HTTPException
 from typing import Final
-from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, delete_from_gateway, push_to_gateway
 from prometheus_client.registry import Collector
 
-from mmload.model import InputError
+from mmload.report.address import address
 
 JOB: Final = "mmload"
 EVERY_S: Final = 5.0
@@ -24,11 +23,12 @@ _TIMEOUT_S: Final = 5.0
 
 def checked(url: str) -> str:
     """``url`` if it can be a gateway's; raises ``InputError``."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f'--pushgateway {url}: it must be a URL as "http://127.0.0.1:9091"')
-    if parts.username or parts.password:
-        raise InputError("--pushgateway: no name or password in the URL; put a proxy in front that adds them")
+    address(
+        "--pushgateway",
+        url,
+        example="http://127.0.0.1:9091",
+        secrets="put a proxy in front that adds them",
+    )
     return url
 
 

@@ -56,6 +56,8 @@ def test_no_baseline_is_made_of_an_invalid_run(tmp_path) -> None:
         (["--baseline", "nowhere.json"], "nowhere.json"),
         (["--pushgateway", "127.0.0.1:9091"], "--pushgateway"),
         (["--pushgateway", "http://me:secret@127.0.0.1:9091"], "no name or password"),
+        (["--pushgateway", "http://127.0.0.1:99999"], "--pushgateway http://127.0.0.1:99999"),
+        (["--otlp", "http://[::1"], "--otlp http://[::1"),
         (["--otlp", "collector"], "--otlp"),
         (["--otlp", "http://me:secret@127.0.0.1:4318"], "no name or password"),
         (["--events", "nowhere/events.jsonl"], "--events"),

@@ -8,9 +8,9 @@ import jsonschema_rs
 import pytest
 from synthetic import make_items, synthetic_run
 
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.model import ErrorKind
-from mmload.report import reference
+from mmload.report import described, reference
 from mmload.summary import RunReader
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -39,7 +39,7 @@ def test_the_pages_are_what_the_code_describes():
 
 
 def test_every_error_kind_is_told():
-    assert set(reference.ERRORS) == set(ErrorKind)
+    assert set(described.ERRORS) == set(ErrorKind)
 
 
 def test_figures_fit_the_schema(figures):
