@@ -201,6 +201,7 @@ def _notes(
     notes += _about_precision(found, best)
     if best is not None and limiting is not None:
         notes += _about_misses(levels, best)
+    notes += _about_baseline(levels)
     alone = found["latency_only"]
     if alone["value"] is not None and alone["high"] is None:
         notes.append(
@@ -229,6 +230,14 @@ def _about_precision(found: Mapping[str, Any], best: Seen | None) -> list[str]:
         return [f"{paid} bought a lower bound, from {confirming}; no higher rate failed with certainty."]
     width = found["precision_ratio"]
     return [f"{paid} bought an interval as wide as {width:.0%} of the answer; {confirming} confirmed it."]
+
+
+def _about_baseline(levels: Sequence[Mapping[str, Any]]) -> list[str]:
+    """That the unloaded phase disagrees with itself: every loss of quality is as uncertain."""
+    said = [(lv["number"], finding) for lv in levels for finding in lv.get("baseline_findings") or []]
+    if not said:
+        return []
+    return [f"In {len(said)} of {len(levels)} steps, first in step {said[0][0]}: {said[0][1]}."]
 
 
 def _about_misses(levels: Sequence[Mapping[str, Any]], best: Seen) -> list[str]:

@@ -90,6 +90,7 @@ def level_of(
         **_bounds("quality_loss", evidence["quality_loss_max"]),
         **_bounds("per_query_usd", evidence["per_query_usd_max"]),
         **_bounds("per_good_query_usd", evidence["per_good_query_usd_max"]),
+        "baseline_findings": list(figures["quality"]["baseline_delta"].get("findings") or []),
         "requests": sum(p["counts"]["sent"] for p in figures["phases"]),
         "minutes": round(minutes, 4),
         "usd": _usd(figures),

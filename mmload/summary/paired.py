@@ -1,7 +1,7 @@
 """Quality under load against the same items unloaded: what load costs, apart from what is hard anyway.
 
 Not aware of gates. The baseline is the phase that the profile names; each item of it that was asked more
-than once also shows how far the pipeline disagrees with itself (the noise floor).
+than once also shows how far the pipeline disagrees with itself (``stability``).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mmload.histogram import Ints
 from mmload.intervals import Estimate, mcnemar, t_quantile, two_way_error
 from mmload.summary.run_info import RunInfo
+from mmload.summary.stability import baseline_rows, stability, stability_figures
 from mmload.summary.sums import ITEM_BLOCKS, Summary
 from mmload.summary.view import View, rounded
 
@@ -36,14 +37,15 @@ class Paired(NamedTuple):
     gained: int
     p_value: float
     """McNemar's, on lost against gained."""
-    noise_floor: float | None
-    """How often two answers to the same item disagree without load; None if no item was asked twice."""
+    drift: float
+    """How far the baseline is for certain from itself, 0 if that is not certain: it widens every interval."""
     bootstrap_error: Callable[[], float]
     """The standard error by bootstrap, beside the one by linearisation; takes its time, so when asked for."""
 
     def bound(self, confidence: float) -> Estimate:
         """Two-sided interval of the difference."""
         half = t_quantile((1 + confidence) / 2, self.df) * self.standard_error if self.df > 0 else math.inf
+        half += self.drift
         return Estimate(self.delta, max(-1.0, self.delta - half), min(1.0, self.delta + half))
 
 
@@ -69,6 +71,7 @@ def paired(view: View) -> Paired | None:
     base = _baseline(view.summary, info)
     if base is None:
         return None
+    own = stability(view.summary, info)
     answers = _under_load(view, base)
     if not len(answers.n):
         return None
@@ -94,15 +97,18 @@ def paired(view: View) -> Paired | None:
         lost=lost,
         gained=gained,
         p_value=mcnemar(lost, gained),
-        noise_floor=_noise_floor(base),
+        drift=abs(own.drift.value) if own is not None and own.drifts and own.drift is not None else 0.0,
         bootstrap_error=lambda: _bootstrap_error(answers, info),
     )
 
 
-def paired_figures(found: Paired | None, baseline: str | None, bootstrap: bool) -> dict[str, Any]:
+def paired_figures(view: View, bootstrap: bool) -> dict[str, Any]:
     """``baseline_delta`` of ``summary.json``; ``bootstrap``: with the clustered bootstrap's interval too."""
+    found, profile = paired(view), view.info.profile
+    baseline = profile.quality.baseline
     if found is None:
         return {"value": None, "low": None, "high": None, "baseline": baseline}
+    own = stability_figures(stability(view.summary, view.info), profile.gates.quality_loss_max)
     bound = found.bound(0.95)
     boot = found._replace(standard_error=found.bootstrap_error()).bound(0.95) if bootstrap else None
     return {
@@ -117,20 +123,15 @@ def paired_figures(found: Paired | None, baseline: str | None, bootstrap: bool) 
         "lost": found.lost,
         "gained": found.gained,
         "p_value": rounded(found.p_value),
-        "noise_floor": rounded(found.noise_floor),
+        **own,
     }
 
 
 def _baseline(summary: Summary, info: RunInfo) -> Floats | None:
     """(scored, passed) of the baseline phase by item, shape (items, 2)."""
-    name = info.profile.quality.baseline
-    phases = [p.number for p in info.phases if p.group == name]
-    if name is None or not phases:
-        return None
-    keys, rows = summary.item_scores.arrays()
-    mine = np.isin(keys >> 40, phases)
+    _, item, rows = baseline_rows(summary, info)
     out = np.zeros((len(info.items), 2))
-    np.add.at(out, keys[mine] & 0xFFFFFFFF, rows[mine])
+    np.add.at(out, item, rows)
     return out if out[:, 0].any() else None
 
 
@@ -202,13 +203,3 @@ def _discordant(a: _Answers) -> tuple[int, int]:
     lost = (base > _HALF) & (share < _HALF)
     gained = (base < _HALF) & (share > _HALF)
     return int(lost.sum()), int(gained.sum())
-
-
-def _noise_floor(base: Floats) -> float | None:
-    """Unbiased chance that two answers to one item disagree, mean over items asked at least twice."""
-    n, k = base[:, 0], base[:, 1]
-    twice = n >= 2
-    if not twice.any():
-        return None
-    n, k = n[twice], k[twice]
-    return float((2 * k * (n - k) / (n * (n - 1))).mean())

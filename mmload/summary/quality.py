@@ -13,7 +13,7 @@ import numpy as np
 from mmload.histogram import Ints
 from mmload.intervals import Estimate, clopper_pearson
 from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, M
-from mmload.summary.paired import paired, paired_figures
+from mmload.summary.paired import paired_figures
 from mmload.summary.slices import weighted_wilson
 from mmload.summary.twins import pair_accuracy
 from mmload.summary.view import View, ratio, rounded
@@ -41,9 +41,7 @@ def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]
         "schema_valid_ratio": ratio(view.sum(M.W_VALID), view.sum(M.W)),
         "schema_strict_ratio": ratio(view.sum(M.W_STRICT), view.sum(M.W)),
         "safety": _safety(view),
-        "baseline_delta": paired_figures(
-            paired(view), view.info.profile.quality.baseline, bootstrap=slices is not None
-        ),
+        "baseline_delta": paired_figures(view, bootstrap=slices is not None),
     }
 
 

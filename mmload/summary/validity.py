@@ -12,6 +12,7 @@ from typing import Any, Final
 from mmload.model import LOCAL_KINDS, ErrorKind
 from mmload.summary.measures import M
 from mmload.summary.run_info import RunInfo, milliseconds
+from mmload.summary.stability import findings, stability
 from mmload.summary.sums import Summary
 from mmload.summary.view import View
 
@@ -211,6 +212,7 @@ def _warnings(view: View) -> Iterator[str]:
     target = view.info.profile.target
     if not target.tls_verify and (target.url or "").startswith("https:"):
         yield "the certificate of the target was not checked (target.tls_verify = false, or --insecure)"
+    yield from findings(stability(summary, view.info), view.info.profile.gates.quality_loss_max)
     duplicates = summary.tallies.get("duplicate_records", 0)
     if duplicates:
         yield f"{duplicates} records arrived twice and were counted once"

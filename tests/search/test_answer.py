@@ -80,6 +80,13 @@ def test_where_even_the_lowest_rate_fails_for_certain_it_is_no_go() -> None:
     assert found["rpm_at_quality"]["value"] is None and found["verdict"] == "no-go"
 
 
+def test_a_baseline_that_disagrees_with_itself_is_told_of_the_search_too(bench: Bench) -> None:
+    levels = [{**lv, "baseline_findings": ["the unloaded baseline is too noisy"]} for lv in bench.levels]
+    found = answer(bench.profile, settings(), levels, Stop("found", complete=True), ABOUT)
+    assert any("first in step 1: the unloaded baseline is too noisy." in note for note in found["notes"])
+    assert not any("unloaded baseline" in note for note in told(bench)["notes"])
+
+
 def test_a_generator_that_was_the_limit_makes_it_invalid(bench: Bench) -> None:
     levels = [{**lv, "valid": False, "reasons": ["the generator was busy"]} for lv in bench.levels[:2]]
     found = answer(bench.profile, settings(), levels, Stop("the generator was the limit", False), ABOUT)
