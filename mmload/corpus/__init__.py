@@ -8,11 +8,15 @@ from __future__ import annotations
 from mmload.corpus.bodies import Bodies, encode, streams
 from mmload.corpus.build import build, default_cache, location
 from mmload.corpus.preview import preview
+from mmload.corpus.scripts import Ask, Scripts, arrange, scripts
 from mmload.corpus.suite import Suite, load, nonces, strata, verify
 
 __all__ = [
+    "Ask",
     "Bodies",
+    "Scripts",
     "Suite",
+    "arrange",
     "build",
     "default_cache",
     "encode",
@@ -20,6 +24,7 @@ __all__ = [
     "location",
     "nonces",
     "preview",
+    "scripts",
     "strata",
     "streams",
     "verify",

@@ -28,6 +28,8 @@ _OWN_HEADERS = {
     "transfer-encoding",
     "accept-encoding",
 }
+MAX_TURNS = 16
+MAX_IMAGES = 16
 _MAX_PLANNED = 20_000_000
 """Arrivals of a run: each takes some 40 bytes in every process that holds the schedule."""
 
@@ -42,6 +44,7 @@ def problems(profile: Profile, known: Mapping[str, Sequence[str]]) -> Iterator[P
         yield from _judge(profile.quality.judge, profile.target.allow_remote)
     yield from _phases(profile, known)
     yield from _weights(profile)
+    yield from _sessions(profile)
     yield from _mix_names(profile, known)
     yield from _task_names(profile)
     yield from _workflows(profile)
@@ -246,6 +249,38 @@ def _rates(path: KeyPath, phase: Phase) -> Iterator[Problem]:
         yield Problem((*path, key), "every rate of this phase is 0: nothing would be sent")
     if phase.shape == "ramp" and phase.to_users == 0 and not phase.from_users:
         yield Problem((*path, "to_users"), "the ramp has no users: nothing would be sent")
+
+
+def _sessions(profile: Profile) -> Iterator[Problem]:
+    path: KeyPath = ("sessions", "turns")
+    turns = profile.sessions.turns
+    if isinstance(turns, dict):
+        wrong = [n for n in turns if not (n.isascii() and n.isdigit() and 1 <= int(n) <= MAX_TURNS)]
+        for name in wrong:
+            yield Problem((*path, name), f"the key must be a whole number from 1 to {MAX_TURNS}")
+        if wrong:
+            return
+        if not sum(turns.values()) > 0:
+            yield Problem(path, "the weights sum to 0; at least one must be above 0")
+            return
+    if profile.sessions.several:
+        yield from _conversing(profile, max(profile.sessions.weights))
+
+
+def _conversing(profile: Profile, most: int) -> Iterator[Problem]:
+    """What sessions of several turns do not go with."""
+    for number, phase in enumerate(profile.phase):
+        if phase.users is not None or phase.to_users is not None:
+            text = "sessions of several turns need an open loop (a rate): the schedule says when they begin"
+            yield Problem(("phase", number), text)
+        elif phase.shape == "replay":
+            text = "a trace says itself when each request leaves; sessions.turns must be 1 with it"
+            yield Problem(("phase", number, "shape"), text)
+    counts = profile.mix.images_per_request.items()
+    images = most * max((int(n) for n, w in counts if w > 0 and n.isdigit()), default=1)
+    if profile.target.engine is not None and images > MAX_IMAGES:
+        text = f"{most} turns show up to {images} images; an embedded pipeline takes {MAX_IMAGES} in a request"
+        yield Problem(("sessions", "turns"), text)
 
 
 def _weights(profile: Profile) -> Iterator[Problem]:

@@ -18,8 +18,14 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _Strict(BaseModel):
+    # Every process of a run makes these classes anew: their validators are built once, with Profile's own.
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
 
@@ -232,6 +238,34 @@ class Arrivals(_Strict):
     """``gamma``: coefficient of variation of the gaps (1 is Poisson, above 1 is burstier)."""
 
 
+class Sessions(_Strict):
+    """Conversations: a session asks several turns, each with what was said before, and thinks in between.
+    Off with ``turns = 1``. Needs open-loop phases; see docs/howto-conversations.md."""
+
+    turns: Annotated[int, Field(ge=1, le=16)] | dict[str, Weight] = 1
+    """Turns of a session: one number, or numbers with weights, as ``{ 1 = 0.5, 3 = 0.5 }``. Rates stay those
+    of requests: sessions begin at ``rpm`` over the mean number of turns."""
+    think_time_s: NonNegative = 2.0
+    """Mean pause between the end of an answer and the next turn."""
+    think: Literal["constant", "exponential", "lognormal"] = "exponential"
+    """How the pauses vary (seeded)."""
+    think_cv: Positive = 1.0
+    """``lognormal``: coefficient of variation of the pauses."""
+    after_failure: Literal["end", "continue"] = "end"
+    """Whether a turn that failed or was shed ends its session; its later turns then count as not sent."""
+
+    @property
+    def weights(self) -> dict[int, float]:
+        """Number of turns to its weight, those above 0 only."""
+        turns = {str(self.turns): 1.0} if isinstance(self.turns, int) else self.turns
+        return {int(number): weight for number, weight in turns.items() if weight > 0}
+
+    @property
+    def several(self) -> bool:
+        """Whether any session has more than one turn."""
+        return max(self.weights, default=1) > 1
+
+
 class ImageSize(_Strict):
     width: Annotated[int, Field(ge=256, le=8192)]
     """Pixels; fewer hold no readable text."""
@@ -330,6 +364,10 @@ class Quality(_Strict):
     baseline: str | None = None
     """Name of the phase that shows the pipeline unloaded: quality under load is reported as the difference to
     it on the same items. Give it ``warmup = true`` to keep it out of the other figures."""
+    texts: Literal["redacted", "raw", "none"] = "redacted"
+    """What the run folder keeps of answers and prompts once they are scored. ``redacted``: without keys,
+    credentials, cookies, queries of URLs and data URLs. ``raw``: answers as they came, less the key of the run.
+    ``none``: no text at all. An answer whose text was changed or dropped keeps the score that it got."""
     judge: Judge | None = None
     """A model as a second opinion."""
 
@@ -486,6 +524,8 @@ class Profile(_Strict):
     """What is sent when: the phases run in order."""
     arrivals: Arrivals = Arrivals()
     """How the gaps between requests vary."""
+    sessions: Sessions = Sessions()
+    """Several turns in one session, with think time."""
     mix: Mix = Mix()
     """What is sent."""
     quality: Quality = Quality()
