@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 start = time.perf_counter()
 from synthetic import make_items
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.summary import RunReader
 folder = Path({folder!r})
 finish(folder, reader=RunReader(folder, lambda _: make_items(60)))

@@ -13,6 +13,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +53,22 @@ _decode_any = msgspec.msgpack.Decoder().decode
 def decode_body(kind: str, raw: bytes | msgspec.Raw) -> Any:
     """Body of a frame as the type that its kind promises."""
     return _decoders.get(kind, _decode_any)(raw)
+
+
+def make_folder(name: str, out: Path | None) -> Path:
+    """A new run folder for the journals of profile ``name``: ``out``, or ``reports/<name>-<UTC time>``.
+
+    Raises ``InputError`` if it cannot be written or holds a run already.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    run_dir = out or Path("reports") / f"{name}-{stamp}"
+    if (run_dir / "journal").exists():
+        raise InputError(f"--out {run_dir}: there is a run in this folder already; give another")
+    try:
+        (run_dir / "journal").mkdir(parents=True)
+    except OSError as e:
+        raise InputError(f"--out {run_dir}: cannot be written ({e.strerror})") from None
+    return run_dir
 
 
 class Writer:

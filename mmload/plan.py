@@ -196,19 +196,3 @@ def _prompt_version(name: str, task: Task) -> str:
         return prompts.name_of(name, 1)
     except InputError:
         return f"{name}@{task.version}"
-
-
-def make_folder(profile: Profile, out: Path | None) -> Path:
-    """A new run folder, ``reports/<profile>-<UTC time>`` unless ``out`` is given.
-
-    Raises ``InputError`` if it cannot be written or holds a run already.
-    """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    run_dir = out or Path("reports") / f"{profile.name}-{stamp}"
-    if (run_dir / "journal").exists():
-        raise InputError(f"--out {run_dir}: there is a run in this folder already; give another")
-    try:
-        (run_dir / "journal").mkdir(parents=True)
-    except OSError as e:
-        raise InputError(f"--out {run_dir}: cannot be written ({e.strerror})") from None
-    return run_dir

@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from synthetic import make_items
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.summary import RunReader
 finish(Path({str(folder)!r}), reader=RunReader(Path({str(folder)!r}), lambda _: make_items(60)))
 """

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import click
-import numpy as np
 
 from mmload.model import InputError
 
@@ -55,6 +54,8 @@ def allowed(
 
 def load_of(profile: Profile, base_dir: Path) -> str:
     """What a profile would send, in words: peak rate, requests, dollars."""
+    import numpy as np
+
     from mmload.cli._plan import make_plan
 
     plan = make_plan(profile, base_dir, 1.0)

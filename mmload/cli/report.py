@@ -23,7 +23,7 @@ from mmload.model import EXIT_CODES
 def report(run: Path, quiet: bool, save_baseline: Path | None, as_json: bool) -> int:
     """Write every file of the folder RUN again from its journals; the exit code is the verdict's."""
     from mmload.cli.run import show
-    from mmload.launch import finish
+    from mmload.launch.finish import finish
 
     finished = finish(run)
     if save_baseline is not None:

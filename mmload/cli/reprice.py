@@ -26,7 +26,7 @@ def reprice(run: Path, prices: Path, sets: tuple[str, ...], quiet: bool, as_json
     Nothing is sent. The exit code is that of the new verdict.
     """
     from mmload.cli.run import show
-    from mmload.launch import finish
+    from mmload.launch.finish import finish
 
     finished = finish(run, cost=read_profile(prices, sets=sets).cost)
     show(finished, as_json, quiet)

@@ -29,7 +29,7 @@ def rescore(run: Path, reviews: Path | None, plugins: tuple[Path, ...], quiet: b
     from mmload import grade
     from mmload import plugins as families
     from mmload.cli.run import show
-    from mmload.launch import finish
+    from mmload.launch.finish import finish
 
     for file in plugins:
         families.register_file(file)

@@ -16,7 +16,7 @@ from mmload.cli._remote import allowed, remote_options
 from mmload.model import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
-    from mmload.launch import Finished
+    from mmload.launch.finish import Finished
     from mmload.profile import Profile
     from mmload.report.events import EventLines
 
@@ -85,9 +85,9 @@ def run(
     Starts the embedded pipeline if the target is one, a Locust master and its workers, and the scorer.
     Prints the verdict and where the report is; --json prints summary.json instead.
     """
-    from mmload.launch import RunOptions
-    from mmload.launch import run as launch
     from mmload.launch.children import free_port
+    from mmload.launch.options import RunOptions
+    from mmload.launch.run import run as launch
 
     words = chosen(fail_on)
     lines = open_events(events)

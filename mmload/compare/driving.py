@@ -14,8 +14,10 @@ from typing import Final
 
 from mmload import plan as planning
 from mmload.compare.pooling import pool
-from mmload.launch import RunOptions, finish, run
 from mmload.launch.environment import environment
+from mmload.launch.finish import finish
+from mmload.launch.options import RunOptions
+from mmload.launch.run import run
 from mmload.model import InputError
 from mmload.profile import Profile
 

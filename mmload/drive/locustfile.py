@@ -23,8 +23,8 @@ from locust import events
 from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
+from mmload import journal, plugins
 from mmload import plan as planning
-from mmload import plugins
 from mmload.drive.lane import Lane
 from mmload.drive.master import Master
 from mmload.drive.shape import PlanShape
@@ -73,7 +73,7 @@ def conduct(environment: Environment, runner: MasterRunner) -> None:
         workers = runner.worker_count
         profile = profile.model_copy(update={"workers": workers})
         plan = planning.build(profile, base_dir)
-        run_dir = planning.make_folder(profile, _out())
+        run_dir = journal.make_folder(profile.name, _out())
         order = planning.order(plan, str(profile.target.url), run_dir, True, True)
         (run_dir / "journal" / "plan.json").write_text(json.dumps(order))
         shape = environment.shape_class

@@ -39,8 +39,10 @@ _REMOTE_S: Final = 600.0
 """Workers on other hosts are started by hand."""
 _PREPARE_S: Final = 900.0
 _SPAWN_S: Final = 30.0
-_LEAD_NS: Final = 300 * NS_PER_MS
+_LEAD_NS: Final = 150 * NS_PER_MS
 """From the start message to the schedule's zero: it must reach every worker before."""
+_REMOTE_LEAD_NS: Final = 300 * NS_PER_MS
+"""The same to workers on other hosts."""
 _GRACE_S: Final = 5.0
 _log = logging.getLogger("mmload.master")
 
@@ -55,6 +57,7 @@ class Master:
         self.plan = plan
         self.order = order
         self.expected = int(order["workers"])
+        self.lead_ns = _REMOTE_LEAD_NS if order["remote"] else _LEAD_NS
         self.path = Path(order["run_dir"]) / "journal" / "run.mmj"
         self.journal = journal.Writer(self.path)
         self.ready: dict[int, Mapping[str, Any]] = {}
@@ -171,8 +174,8 @@ class Master:
             if time.monotonic() > give_up:
                 raise MmloadError(f"the lanes were not up within {_SPAWN_S:.0f} s; see logs/worker-*.log")
             gevent.sleep(0.01)
-        t0_wall = time.time_ns() + _LEAD_NS
-        self.shape.t0_ns = time.monotonic_ns() + _LEAD_NS
+        t0_wall = time.time_ns() + self.lead_ns
+        self.shape.t0_ns = time.monotonic_ns() + self.lead_ns
         self.journal.append(journal.RUN, {**self.order["run_frame"], "t0_wall_ns": t0_wall})
         self.runner.send_message(messages.GO, {"t0_wall_ns": t0_wall})
         if self.reason != "done":
@@ -208,7 +211,7 @@ class Master:
 
     def _lose(self, index: int) -> None:
         """Others take what it had still to send; what it may have sent is recorded as lost with it."""
-        from_ns = self._now() + _LEAD_NS
+        from_ns = self._now() + self.lead_ns
         self.lost.add(index)
         survivors = sorted(set(self.ready) - self.lost - set(self.done))
         self._event("worker_lost", worker=index, survivors=survivors)

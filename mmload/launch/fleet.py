@@ -1,4 +1,4 @@
-"""The processes of one run: started in the order in which they are needed, none of them left behind.
+"""What surrounds master and workers: target, scorer, judge, outlets, in the order in which they are needed.
 
 Not aware of when the run is over, nor of what is made of it.
 """
@@ -9,14 +9,13 @@ import importlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 from typing import Any, Final
 
 from mmload import plan as planning
-from mmload.launch.children import Child, free_port
+from mmload.launch.children import Child
+from mmload.launch.crew import Crew, Interrupt
 from mmload.launch.finish import Finished
 from mmload.launch.options import RunOptions
 from mmload.launch.outlets import LiveFile, Outlets
@@ -34,24 +33,13 @@ _JUDGE_S: Final = 130.0
 """A little more than the judge gives itself after the last frame (``mmload.judge.AFTER_END_S``)."""
 
 
-@dataclass
-class Interrupt:
-    """Ctrl-C: the first ends the traffic, the second ends everything."""
-
-    count: int = 0
-
-    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
-        self.count += 1
-
-
 class Fleet:
-    """The processes of one run. Whatever happens, none of them is left behind."""
+    """All that a run needs beside the master and the workers, from the plan to the last figure."""
 
-    def __init__(self, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self.logs = run_dir / "logs"
-        self.children: list[Child] = []
-        self.master: Child | None = None
+    def __init__(self, crew: Crew, master: Child) -> None:
+        self.run_dir = crew.run_dir
+        self.crew = crew
+        self.master = master
         self.scorer: Child | None = None
         self.judge: Child | None = None
         self.ended = False
@@ -67,31 +55,6 @@ class Fleet:
             self._scraper.stop()
         if self._outlets is not None:
             self._outlets.close()
-        for child in reversed(self.children):
-            child.end()
-
-    def _spawn(self, name: str, module: str, *arguments: str, pipe: bool = False) -> Child:
-        child = Child(name, module, arguments, self.logs, pipe)
-        self.children.append(child)
-        return child
-
-    def call_up(self, profile: Profile, options: RunOptions) -> None:
-        """Master and workers: they load what they need while the plan is made, and wait for it."""
-        host, port = options.master_host, str(options.master_port or free_port())
-        arguments = ["--run-dir", str(self.run_dir), "--bind-host", host, "--port", port]
-        if options.web_port is not None:
-            arguments += ["--web-host", options.web_host, "--web-port", str(options.web_port)]
-            options.say(f"Locust's page: http://{options.web_host}:{options.web_port}/")
-        self.master = self._spawn("master", "mmload.drive.master", *arguments)
-        if options.remote_workers:
-            options.say(
-                f"waiting for {profile.workers} workers: "
-                f"mmload worker --master-host {host} --master-port {port}"
-            )
-        else:
-            for i in range(profile.workers):
-                name = f"worker-{i}"
-                self._spawn(name, "mmload.drive.worker", "--master-host", host, "--master-port", port)
 
     def start(self, plan: Plan, options: RunOptions) -> Watch:
         """The target, the order that the master waits for, and what follows the run."""
@@ -100,14 +63,14 @@ class Fleet:
         if profile.target.engine is not None:
             config = getattr(profile.target, profile.target.engine).model_dump_json()
             suite = str(plan.suite.dir)
-            target = self._spawn(
+            target = self.crew.spawn(
                 "target", "mmload.serve", "--engine", profile.target.engine, "--port", "0",
                 "--suite", suite, "--config", config, pipe=True,
             )  # fmt: skip
         url = str(target.ready_line(60)["url"]) if target else str(profile.target.url)
         self._scrape(profile, url, options)
         order = planning.order(plan, url, self.run_dir, options.remote_workers, options.web_port is not None)
-        self._outlets = outlets = Outlets(options.outlets, plan, order["run_frame"], options.say)
+        self._outlets = outlets = Outlets(options, plan, order["run_frame"], options.say)
         order["metrics_url"] = outlets.url
         write_text(self.run_dir / "journal" / "plan.json", json.dumps(order))
         _announce(plan, order, self.run_dir, options)
@@ -117,9 +80,9 @@ class Fleet:
     def start_scoring(self, profile: Profile) -> None:
         """What follows the journal, once there is one: until the workers stand ready they need the cores."""
         if self.scorer is None:
-            self.scorer = self._spawn("scorer", "mmload.grade", str(self.run_dir))
+            self.scorer = self.crew.spawn("scorer", "mmload.grade", str(self.run_dir))
             if profile.quality.judge is not None:
-                self.judge = self._spawn("judge", "mmload.judge", str(self.run_dir))
+                self.judge = self.crew.spawn("judge", "mmload.judge", str(self.run_dir))
             Thread(target=_load_writers, daemon=True).start()
 
     def _scrape(self, profile: Profile, url: str, options: RunOptions) -> None:
@@ -132,7 +95,6 @@ class Fleet:
 
     def settle(self, interrupt: Interrupt) -> None:
         """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
-        assert self.master is not None
         if self._scraper is not None:
             self._scraper.stop()
         # The last frame is the master's last word; what it then takes to leave is not waited for.
@@ -145,7 +107,7 @@ class Fleet:
         _await(self.scorer, patience_s, interrupt)
         if self.scorer.failed:
             # Killed, for want of memory say: another goes on where it left its journal.
-            self.scorer = self._spawn("scorer-again", "mmload.grade", str(self.run_dir))
+            self.scorer = self.crew.spawn("scorer-again", "mmload.grade", str(self.run_dir))
             _await(self.scorer, patience_s, interrupt)
         if self.scorer.failed:
             self._need_room()
@@ -153,7 +115,7 @@ class Fleet:
 
     def _need_room(self) -> None:
         """Raises ``OSError`` if the disk is full: whoever failed for that could not write down why."""
-        probe = self.logs / "room"
+        probe = self.crew.logs / "room"
         try:
             probe.write_bytes(bytes(4096))
         finally:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmload.launch.outlets import Wanted
-from mmload.report.events import EventLines
-from mmload.summary import RunReader
+if TYPE_CHECKING:
+    from mmload.report.events import EventLines
+    from mmload.summary import RunReader
 
 
 @dataclass
@@ -22,9 +23,11 @@ class RunOptions:
     """0 takes a free one; ``None`` serves no metrics."""
     prometheus_addr: str = "127.0.0.1"
     metrics_linger_s: float = 0.0
+    """How long the final metrics stay up."""
     pushgateway: str | None = None
     """URL of a Prometheus Pushgateway."""
     pushgateway_delete: bool = False
+    """Take the group away again, after the linger time."""
     otlp: str | None = None
     """Endpoint of an OpenTelemetry collector's metrics."""
     events: EventLines | None = None
@@ -45,14 +48,3 @@ class RunOptions:
     web_port: int | None = None
     """Serve Locust's web page."""
     say: Callable[[str], None] = field(default=lambda _line: None)
-
-    @property
-    def outlets(self) -> Wanted:
-        return Wanted(
-            self.prometheus_port,
-            self.prometheus_addr,
-            self.metrics_linger_s,
-            self.pushgateway,
-            self.pushgateway_delete,
-            self.otlp,
-        )

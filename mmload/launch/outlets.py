@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import mmload
+from mmload.launch.options import RunOptions
 from mmload.model import InputError
 from mmload.plan import Plan
 from mmload.report.files import write_text
@@ -24,22 +25,6 @@ from mmload.report.push import Pusher
 
 LIVE_FILE: Final = "journal/live.json"
 """What Locust's page shows of quality, cost and validity; written only if it is served."""
-
-
-@dataclass
-class Wanted:
-    """Which outlets a run has."""
-
-    prometheus_port: int | None = 0
-    """0 takes a free one; ``None`` serves no metrics."""
-    prometheus_addr: str = "127.0.0.1"
-    linger_s: float = 0.0
-    """How long the final metrics stay up."""
-    pushgateway: str | None = None
-    pushgateway_delete: bool = False
-    """Take the group away again, after the linger time."""
-    otlp: str | None = None
-    """Endpoint of the metrics of a collector."""
 
 
 class Sink(Protocol):
@@ -54,7 +39,7 @@ class Outlets:
     """Opened when the plan stands, closed when the run is over."""
 
     def __init__(
-        self, wanted: Wanted, plan: Plan, frame: Mapping[str, Any], say: Callable[[str], None]
+        self, wanted: RunOptions, plan: Plan, frame: Mapping[str, Any], say: Callable[[str], None]
     ) -> None:
         """``frame``: the ``RUN`` frame to be. Raises ``InputError`` for a port that is taken."""
         self._wanted = wanted
@@ -105,7 +90,7 @@ class Outlets:
         pushed = self._pusher.stop() if self._pusher is not None else False
         self._stop_otlp()
         if self._endpoint is not None or self._wanted.pushgateway_delete:
-            time.sleep(self._wanted.linger_s)
+            time.sleep(self._wanted.metrics_linger_s)
         if pushed and self._pusher is not None and self._wanted.pushgateway_delete:
             self._pusher.delete()
         self._pusher = None

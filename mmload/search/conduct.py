@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import mmload
-from mmload import journal, launch
+from mmload import journal
 from mmload import plan as planning
-from mmload.launch import RunOptions
 from mmload.launch.children import Child
 from mmload.launch.environment import environment
+from mmload.launch.options import RunOptions
+from mmload.launch.run import run
 from mmload.model import InputError, MmloadError
 from mmload.profile import Profile, frozen_toml, to_toml_dict
 from mmload.report.files import write_text
@@ -134,7 +135,7 @@ class _Record:
         """A new folder, or that of a search that was cut. Raises ``InputError``."""
         if options.resume is not None:
             return cls._again(profile, options.resume, options.quick)
-        folder = planning.make_folder(profile, options.out)
+        folder = journal.make_folder(profile.name, options.out)
         header = {
             "profile": to_toml_dict(profile),
             "quick": options.quick,
@@ -254,7 +255,7 @@ def _step(
         settled=None if step.kind is Kind.DOWN else watch,
         say=options.say if options.show else lambda _line: None,
     )
-    finished, interrupted = launch.run(made, base_dir, run_options)
+    finished, interrupted = run(made, base_dir, run_options)
     minutes = (time.monotonic() - began) / 60
     level = level_of(step, finished.figures, profile.gates, number, minutes, watch.gate)
     level["folder"] = str(folder.relative_to(record.folder))

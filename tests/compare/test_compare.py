@@ -9,7 +9,7 @@ from synthetic import Stretch, synthetic_run
 
 from mmload.cli import run_program
 from mmload.compare import compare, exit_code, read_candidate
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.model import InputError
 from mmload.summary import RunReader
 from tests.compare.made import candidate, rows

@@ -9,7 +9,7 @@ from synthetic import Stretch, synthetic_run
 
 from mmload.cli import run_program
 from mmload.cli.compare import _contenders
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.summary import RunReader
 
 ROOT = Path(__file__).parents[2]

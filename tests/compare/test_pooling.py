@@ -9,7 +9,7 @@ from synthetic import Stretch, synthetic_run
 
 from mmload.compare.driving import Contender, _same_work, rotated
 from mmload.compare.pooling import pool
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.model import InputError
 from mmload.profile import Profile
 from mmload.summary import RunReader

@@ -11,7 +11,7 @@ from synthetic import make_profile, synthetic_run
 from judge.conftest import Case
 from mmload import grade, journal
 from mmload.intervals import wilson
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.model import InputError, Judgement, Score
 from mmload.profile import Judge, frozen_toml, load
 from mmload.report import facts

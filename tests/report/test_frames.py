@@ -8,7 +8,7 @@ import pytest
 from synthetic import make_items, synthetic_run
 
 import mmload
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.model import InputError
 from mmload.summary import RunReader
 

@@ -3,7 +3,7 @@
 import pytest
 from synthetic import Stretch, synthetic_run
 
-from mmload.launch import finish
+from mmload.launch.finish import finish
 from mmload.report.comparing import comparison_text, write_comparison
 from mmload.summary import RunReader
 from tests.report.sample_pages import comparison
