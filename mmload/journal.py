@@ -9,10 +9,14 @@ every whole frame before the cut, and says that it was cut.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import struct
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -77,6 +81,8 @@ class Writer:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(self._file, fcntl.LOCK_SH)
         if self._file.tell() == 0:
             self._file.write(MAGIC)
 
@@ -86,10 +92,16 @@ class Writer:
 
     def append_encoded(self, kind: str, body: msgspec.Raw) -> None:
         """As ``append`` for a body that is msgpack already, as it came from a worker."""
-        payload = _encode((kind, body))
+        self._write(_encode((kind, body)))
+
+    def _write(self, payload: bytes) -> None:
         frame = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
         while frame:
             frame = frame[self._file.write(frame) :]
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
 
     def sync(self) -> None:
         os.fsync(self._file.fileno())
@@ -110,6 +122,11 @@ class Follower:
 
     def poll(self) -> Iterator[tuple[str, Any]]:
         """Yield the whole frames beyond the last one that was read; nothing if there are none."""
+        for kind, body, _ in self._poll(None):
+            yield kind, body
+
+    def _poll(self, wanted: Collection[str] | None) -> Iterator[tuple[str, Any, bytes]]:
+        """As ``poll``, with the payload; a body of no ``wanted`` kind is not decoded, and ``None``."""
         if self.damaged:
             return
         try:
@@ -141,12 +158,12 @@ class Follower:
                     return
                 try:
                     kind, raw = _split(payload)
-                    body = decode_body(kind, raw)
+                    body = decode_body(kind, raw) if wanted is None or kind in wanted else None
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     self.damaged = f"no frame of ours at byte {self.offset}"
                     return
                 self.offset += _HEAD.size + length
-                yield kind, body
+                yield kind, body, payload
 
     @property
     def unread_bytes(self) -> int:
@@ -178,6 +195,44 @@ def resume(path: Path, kind: str) -> set[int]:
     if follower.damaged or follower.unread_bytes:
         os.truncate(path, follower.offset)
     return done
+
+
+def rewrite(path: Path, change: Mapping[str, Callable[[Any], Any]], patience_s: float = 0.0) -> None:
+    """Put ``change[kind](body)`` in the place of each frame's body of those kinds, in all of them at once.
+
+    What else the journal holds stays byte by byte; one that was cut or damaged stays so, at the same frame.
+    Raises ``OSError`` and leaves it as it was, also if somebody still writes it after ``patience_s``.
+    """
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    follower = Follower(path)
+    try:
+        _alone(path, patience_s)
+        writer = Writer(draft)
+        for kind, body, payload in follower._poll(change):
+            writer._write(payload if body is None else _encode((kind, change[kind](body))))
+        with path.open("rb") as file:
+            file.seek(follower.offset)
+            # Of what cannot be read its head is enough to show that it is there.
+            writer._file.write(file.read() if follower.damaged else file.read(_HEAD.size))
+        writer.close()
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _alone(path: Path, patience_s: float) -> None:
+    give_up = time.monotonic() + patience_s
+    with path.open("rb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= give_up:
+                    raise BlockingIOError(errno.EBUSY, "it is still being written") from None
+                time.sleep(0.02)
+            else:
+                return
 
 
 def read(path: Path) -> tuple[list[tuple[str, Any]], bool]:

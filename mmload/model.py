@@ -77,6 +77,10 @@ class ErrorKind(StrEnum):
     """The run was interrupted, or its drain time ended, before the request could finish."""
     SCHEDULE_DROP = "schedule_drop"
     """No lane came free for it before its phase and the drain time had passed."""
+    SESSION_ENDED = "session_ended"
+    """An earlier turn of its session failed, so that this one was never sent."""
+    SESSION_CUT = "session_cut"
+    """The drain time ended before its session had come so far."""
     WORKER_LOST = "worker_lost"
     INTERNAL_BUG = "internal_bug"
 
@@ -126,6 +130,8 @@ class Arrival(NamedTuple):
     pi: float
     """Probability with which its answer was chosen for scoring (known before it is sent)."""
     sampled: bool
+    began_ns: int | None = None
+    """When the first turn of its session was due; ``None`` where requests stand alone."""
 
 
 class Record(NamedTuple):
@@ -178,6 +184,8 @@ class Record(NamedTuple):
     reasoning_events: int = 0
     tool_call_events: int = 0
     first_reasoning_ns: int | None = None
+    began_ns: int | None = None
+    """When the first turn of its session was due; ``None`` where requests stand alone."""
 
 
 class Answer(NamedTuple):
@@ -186,6 +194,8 @@ class Answer(NamedTuple):
     seq: int
     item: int
     text: str
+    whole: bool = True
+    """False once its text was redacted or dropped: it cannot be scored anew."""
 
 
 class Telemetry(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmload import journal
-from mmload.model import NS_PER_S, Answer, PhasePlan, Record, Score, Telemetry
+from mmload.model import NS_PER_S, PhasePlan, Record, Score, Telemetry
 from mmload.summary import RUN_JOURNAL, SCORES_JOURNAL
 
 _GAP: Final = 1 << 32
@@ -111,7 +111,7 @@ def _copy(
         if kind == journal.RECORDS:
             runs.append(kind, [shift.record(r) for r in body])
         elif kind == journal.ANSWERS:
-            runs.append(kind, [Answer(a.seq + shift.seq, a.item, a.text) for a in body])
+            runs.append(kind, [a._replace(seq=a.seq + shift.seq) for a in body])
         elif kind == journal.TELEMETRY:
             runs.append(kind, [_later(t, shift) for t in body])
         elif kind == journal.EVENT:

@@ -20,6 +20,7 @@ from mmload.drive.endpoint import Endpoint
 from mmload.drive.polling import until_done
 from mmload.drive.pump import Traffic
 from mmload.model import NS_PER_S, Answer, Arrival, ErrorKind, Outcome, Record
+from mmload.report.escape import redact
 
 # Members of an enumeration cost 70 ns at each mention, and a lane mentions these for every request.
 _OK: Final = Outcome.OK
@@ -204,7 +205,7 @@ class Lane(User):
         end_ns = attempt.last_byte_ns
         if failure is not None:
             outcome = Outcome.SHED if attempt.shed else Outcome.FAILED
-            error, detail = failure.kind, endpoint.redact(failure.detail)[:200]
+            error, detail = failure.kind, redact(endpoint.redact(failure.detail))[:200]
             end_ns = time.monotonic_ns()
         elif reader is not None:
             pi, sampled = traffic.sampling(arrival, end_ns - t0 - due_ns, reader.finish_reason)

@@ -183,7 +183,7 @@ class Master:
 
     def stop(self, reason: str) -> None:
         """End the traffic early."""
-        if self.reason == "done":
+        if self.reason == "done" and not self.journal.closed:
             self.reason = reason
             if self.shape.t0_ns:
                 self._event("budget_stop" if reason == "budget" else reason)

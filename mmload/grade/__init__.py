@@ -48,10 +48,10 @@ class Grader:
         """Scorers that raised: how often, by task and exception. Its text might quote the answer."""
 
     def grade(self, answers: Iterable[Answer]) -> list[Score]:
-        """Scores of the answers that were not scored before."""
+        """Scores of the answers that were not scored before and are whole."""
         out = []
         for answer in answers:
-            if answer.seq in self._done:
+            if answer.seq in self._done or not answer.whole:
                 continue
             self._done.add(answer.seq)
             item = self._items[answer.item]
@@ -111,17 +111,23 @@ def follow(
 def rescore(run_dir: Path, scorers: Mapping[str, Scorer] | None = None) -> Grader:
     """Score all stored answers anew, and put the result in the place of the scores journal at once.
 
-    Raises ``InputError`` if the folder holds no run.
+    An answer whose text is no longer whole (``quality.texts``) keeps the score that it got. Raises
+    ``InputError`` if the folder holds no run.
     """
     draft = run_dir / (SCORES_JOURNAL + ".new")
     draft.unlink(missing_ok=True)
     grader: Grader | None = None
+    changed: set[int] = set()
     writer = journal.Writer(draft)
     for kind, body in journal.Follower(run_dir / RUN_JOURNAL).poll():
         if kind == journal.RUN and grader is None:
             grader = Grader(body, scorers)
         elif kind == journal.ANSWERS and grader is not None:
             _append(writer, grader.grade(body))
+            changed.update(answer.seq for answer in body if not answer.whole)
+    for kind, body in journal.Follower(run_dir / SCORES_JOURNAL).poll() if changed else ():
+        if kind == journal.SCORES:
+            _append(writer, [score for score in body if score.seq in changed])
     writer.close()
     if grader is None:
         draft.unlink()

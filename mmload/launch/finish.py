@@ -14,6 +14,7 @@ from typing import Any
 
 from mmload import baseline, corpus, journal, report, verdict
 from mmload.histogram import hgrm, hlog
+from mmload.launch import texts
 from mmload.model import Check, InputError, Item, Verdict
 from mmload.profile import Cost, Profile, frozen_toml
 from mmload.report.answers import AnswerRow, write_answers
@@ -73,7 +74,9 @@ def finish(
     reader = reader or RunReader(run_dir, load_items, cost)
     reader.poll()
     info = reader.plan
+    # Before the journal is written anew: how much of it could not be read is told by its length.
     ending = Ending(reader.end, reader.events, reader.last_ns, reader.damaged)
+    texts.seal(run_dir, info.header, info.profile.quality.texts, secrets, ended=reader.end is not None)
     server = server_side(run_dir, info)
     measured = figures(reader.summary, info, ending, _judged(run_dir, info.profile), server)
     found, _, decided = verdict.conclude(
@@ -189,4 +192,5 @@ def _write_rows(run_dir: Path, info: RunInfo, causes: Attribution, secrets: tupl
                 )
 
     write_requests(run_dir / "requests.parquet", requests())
-    write_answers(run_dir / "answers", answers(), secrets=secrets)
+    kept = info.profile.quality.texts
+    write_answers(run_dir / "answers", answers(), secrets=secrets, texts=kept)

@@ -366,8 +366,8 @@ class Quality(_Strict):
     it on the same items. Give it ``warmup = true`` to keep it out of the other figures."""
     texts: Literal["redacted", "raw", "none"] = "redacted"
     """What the run folder keeps of answers and prompts once they are scored. ``redacted``: without keys,
-    credentials, cookies, queries of URLs and data URLs. ``raw``: answers as they came, less the key of the run.
-    ``none``: no text at all. An answer whose text was changed or dropped keeps the score that it got."""
+    credentials, cookies, queries of URLs and data URLs. ``raw``: answers as they came, less the key of the
+    run. ``none``: no text at all. An answer whose text was changed or dropped keeps the score that it got."""
     judge: Judge | None = None
     """A model as a second opinion."""
 

@@ -1,4 +1,5 @@
-"""``answers/answers.jsonl``: sampled answers with their scores, redacted and bounded in number.
+"""``answers/answers.jsonl``: sampled answers with their scores, bounded in number; redacted, unless the
+profile says otherwise (``quality.texts``).
 
 Half the room is for answers that did not pass, since those are what one comes to read. Which of each
 kind are kept depends on their numbers alone, not on when they came in.
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmload.model import Item, Score
-from mmload.report.escape import redact
+from mmload.report.escape import redact, without
 from mmload.report.files import write_text
 
 MOST = 400
@@ -31,9 +32,16 @@ class AnswerRow(NamedTuple):
 
 
 def write_answers(
-    folder: Path, rows: Iterable[AnswerRow], most: int = MOST, secrets: Sequence[str] = ()
+    folder: Path,
+    rows: Iterable[AnswerRow],
+    most: int = MOST,
+    secrets: Sequence[str] = (),
+    texts: str = "redacted",
 ) -> int:
-    """Keep at most ``most`` answers, sorted by number; return how many were kept. Raises ``OSError``."""
+    """Keep at most ``most`` answers, sorted by number; return how many were kept. Raises ``OSError``.
+
+    ``texts`` as in the profile: ``redacted``, ``raw`` (as they came, less ``secrets``) or ``none``.
+    """
     kept: dict[bool, list[tuple[int, int, AnswerRow]]] = {True: [], False: []}
     for row in rows:
         heap = kept[row.score is not None and not row.score.passed]
@@ -46,7 +54,7 @@ def write_answers(
     share = max(most // 2, most - len(others))
     chosen = failed[:share]
     chosen += others[: most - len(chosen)]
-    lines = [_line(row, tuple(secrets)) for _, _, row in sorted(chosen, key=lambda entry: entry[1])]
+    lines = [_line(row, tuple(secrets), texts) for _, _, row in sorted(chosen, key=lambda entry: entry[1])]
     write_text(folder / "answers.jsonl", "".join(lines))
     return len(lines)
 
@@ -56,14 +64,14 @@ def _draw(seq: int) -> int:
     return int.from_bytes(hashlib.blake2b(seq.to_bytes(8, "little"), digest_size=8).digest(), "little")
 
 
-def _line(row: AnswerRow, secrets: tuple[str, ...]) -> str:
-    text = redact(row.text, secrets)
+def _line(row: AnswerRow, secrets: tuple[str, ...], texts: str) -> str:
+    text = without(row.text, secrets) if texts == "raw" else redact(row.text, secrets)
     entry: dict[str, Any] = {
         "seq": row.seq,
         "phase": row.phase_name,
         "item": row.item.id if row.item else None,
         "task": row.item.task if row.item else None,
-        "answer": text[:_LONGEST],
+        "answer": None if texts == "none" else text[:_LONGEST],
         "cut": len(text) > _LONGEST,
         "score": None
         if row.score is None

@@ -30,6 +30,12 @@ _TOKENS = re.compile(
     r"|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"
 )
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_MARKS = (
+    "data:", "://", "-----begin", "authorization", "api-key", "cookie", "bearer", "sk-", "sk_", "ghp_",
+    "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "akia", "asia", "aiza", "xox", "eyj",
+)  # fmt: skip
+"""Without one of these, in small letters, no pattern can match: most text is through in a tenth of the
+time."""
 
 
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
@@ -38,15 +44,24 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     ``secrets`` are values known to the caller (the API key of the run); they go first, wherever they
     stand. A data URL becomes its type, length and hash, so that equal pictures stay recognisable.
     """
-    for secret in secrets:
-        if len(secret) >= 4:
-            text = text.replace(secret, "[secret]")
+    text = without(text, secrets)
+    small = text.lower()
+    if not any(mark in small for mark in _MARKS):
+        return text
     text = _DATA_URL.sub(_data_url, text)
     text = _PEM.sub("[private key]", text)
     text = _HEADER.sub(r"\1\2[secret]", text)
     text = _TOKENS.sub("[secret]", text)
     text = _USERINFO.sub(r"\1[secret]@", text)
     return _QUERY.sub(r"\1?[query]", text)
+
+
+def without(text: str, secrets: tuple[str, ...]) -> str:
+    """Each of the known ``secrets`` replaced wherever it stands; nothing else."""
+    for secret in secrets:
+        if len(secret) >= 4:
+            text = text.replace(secret, "[secret]")
+    return text
 
 
 def _data_url(match: re.Match[str]) -> str:

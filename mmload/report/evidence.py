@@ -131,6 +131,8 @@ def _selection(name: str) -> tuple[str, tuple[str, ...], tuple[str, str]]:
 
 
 def _case(measured: Measured, entry: Entry) -> Case:
+    if measured.profile.quality.texts == "none":
+        entry = entry | dict.fromkeys(_LONGEST, "[not kept]")
     image, why = _thumbnail(measured, entry.get("image"))
     return Case(
         seq=int(entry.get("seq") or 0),

@@ -118,3 +118,29 @@ def test_what_was_killed_at_any_byte_is_gone_on_with_where_it_ends_whole(whole: 
         writer.append(journal.EVENT, {"name": "again"})
         writer.close()
         assert journal.read(path) == ([*before, (journal.EVENT, {"name": "again"})], False)
+
+
+def test_rewritten_it_holds_what_was_asked_for_and_is_cut_where_it_was(whole: Path, tmp_path: Path) -> None:
+    data, path = whole.read_bytes(), tmp_path / "rewritten.mmj"
+
+    def quiet(body: list[Answer]) -> list[Answer]:
+        return [a._replace(text="", whole=False) for a in body]
+
+    for size in range(len(journal.MAGIC), len(data) + 1):
+        path.write_bytes(data[:size])
+        before, cut = journal.read(path)
+        journal.rewrite(path, {journal.ANSWERS: quiet})
+        expected = [(k, quiet(body) if k == journal.ANSWERS else body) for k, body in before]
+        assert journal.read(path) == (expected, cut)
+        assert "я".encode() not in path.read_bytes(), "of what was cut no text is left either"
+
+
+def test_rewriting_a_damaged_journal_leaves_it_damaged_at_the_same_frame(whole: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.mmj"
+    data = bytearray(whole.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    journal.rewrite(path, {journal.ANSWERS: lambda body: []})
+    follower = journal.Follower(path)
+    assert [kind for kind, _ in follower.poll()] == [kind for kind, _ in FRAMES[:-1]]
+    assert "checksum" in follower.damaged

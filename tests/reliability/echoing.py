@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
+FOREIGN = "sk-foreign-0123456789abcdef"
+"""A key that is none of ours: nobody knows it, it only looks like one."""
+
 
 class Echo(BaseHTTPRequestHandler):
     """Four kinds of answer in turn: good, refused, redirected, good with the key in every field."""
@@ -28,7 +31,7 @@ class Echo(BaseHTTPRequestHandler):
         self.server.keys.append(key)
         self.server.at.append(time.monotonic())
         encoded = base64.b64encode(key.encode()).decode()
-        said = f"{key} {quote(key, safe='')} {encoded} Authorization: Bearer {key}"
+        said = f"{key} {quote(key, safe='')} {encoded} Authorization: Bearer {key}\n and {FOREIGN}"
         number = len(self.server.keys) % 4
         if number == 1:
             self._send(400, json.dumps({"error": {"message": said}}).encode(), "application/json")

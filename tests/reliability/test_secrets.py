@@ -18,10 +18,10 @@ import pytest
 from whole_runs import TINY, command
 
 from mmload.launch.children import free_port
-from reliability.echoing import echoing
+from reliability.echoing import FOREIGN, echoing
 
 CANARY = "canary/+key-5f1c0e7a==x"
-FORMS = (CANARY, quote(CANARY, safe=""), base64.b64encode(CANARY.encode()).decode())
+FORMS = (CANARY, quote(CANARY, safe=""), base64.b64encode(CANARY.encode()).decode(), FOREIGN)
 PROFILE = TINY.replace('engine = "sim"', 'url = "URL"\napi_key_env = "MMLOAD_CANARY"\nstreaming = 0').replace(
     "[target.sim]\nspeed = 60\n", ""
 ) + '[[phase]]\nname = "p"\nshape = "sustained"\nduration_s = 4\nrpm = 1200\n'  # fmt: skip

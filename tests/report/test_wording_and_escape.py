@@ -81,6 +81,22 @@ def test_a_data_url_becomes_its_type_length_and_hash():
     assert "AAAA" not in text and "image/png, 400 base64 characters, sha256" in text and text.endswith(" end")
 
 
+PIECES = st.sampled_from([
+    "Authorization", "proxy-authorization", "x-api-key", "Set-Cookie", "cookie",
+    "X-Goog-Api-Key", ": ", "=", '"', "'",
+    "Bearer ", "abcdef1234567890", "sk-", "sk_live_", "ghp_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA",
+    "AIza", "xoxb-", "eyJ", ".", "https://", "http://", "me:pw@", "host", "?q=1",
+    "data:image/png;base64,", "A" * 20,
+    "-----BEGIN RSA PRIVATE KEY-----", "-----END PRIVATE KEY-----", "\n", " ", "ABCDEFGHIJKLMNOP",
+])  # fmt: skip
+
+
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_what_is_let_through_unlooked_at_held_nothing_to_replace(text):
+    whole = escape.redact(text)
+    assert escape.redact("://\n" + text)[4:] == whole
+
+
 def test_a_secret_known_to_the_run_is_replaced_wherever_it_stands():
     assert "s3cr3tvalue" not in escape.redact("prefix-s3cr3tvalue-suffix", ("s3cr3tvalue",))
 
