@@ -253,6 +253,8 @@ ERRORS: Final = {
     ErrorKind.LOCAL_PORT_EXHAUSTED: "no local port left here",
     ErrorKind.LOCAL_CANCELLED: "the run ended before the request could",
     ErrorKind.SCHEDULE_DROP: "no lane came free before its phase and the drain time had passed",
+    ErrorKind.SESSION_ENDED: "never sent: an earlier turn of its session failed or was shed",
+    ErrorKind.SESSION_CUT: "never sent: the drain time ended before its session had come so far",
     ErrorKind.WORKER_LOST: "its worker was lost",
     ErrorKind.INTERNAL_BUG: "a fault of mmload",
 }

@@ -72,6 +72,7 @@ def estimate(profile: Profile, schedule: Schedule, sizes: Sizes, answer_s: float
     phases = [_phase(schedule, plan, by_name[plan.group], sizes, answer_s) for plan in schedule.phases]
     duration_s = max((plan.end_ns for plan in schedule.phases), default=0) / NS_PER_S
     requests = sum(p.requests for p in phases)
+    asked = schedule.planned_items()
     tokens_in, tokens_out = sum(p.tokens_in for p in phases), sum(p.tokens_out for p in phases)
     return Estimate(
         phases=phases,
@@ -82,7 +83,7 @@ def estimate(profile: Profile, schedule: Schedule, sizes: Sizes, answer_s: float
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         usd=_usd(profile.cost, profile.target.model, requests, tokens_in, tokens_out, duration_s),
-        repeated_media=1.0 - len(np.unique(schedule.item)) / len(schedule) if len(schedule) else 0.0,
+        repeated_media=1.0 - len(np.unique(asked)) / len(asked) if len(asked) else 0.0,
         closed_loop_assumed=sum(p.requests for p in phases if not p.open_loop),
     )
 
@@ -90,7 +91,7 @@ def estimate(profile: Profile, schedule: Schedule, sizes: Sizes, answer_s: float
 def _phase(schedule: Schedule, plan: PhasePlan, phase: Phase, sizes: Sizes, answer_s: float) -> PhaseEstimate:
     duration_s = (plan.end_ns - plan.start_ns) / NS_PER_S
     if plan.open_loop:
-        items = schedule.item[schedule.phase == plan.number]
+        items = schedule.planned_items(plan.number)
     else:
         count = round(plan.users * duration_s / (answer_s + phase.think_time_s))
         items = np.array([schedule.closed_item(plan.number, k) for k in range(count)], np.int32)

@@ -14,6 +14,7 @@ class Stream(IntEnum):
     ARRIVALS = 0
     ORDER = 1
     REUSE = 2
+    THINK = 3
 
 
 def rng(seed: int, stream: Stream, *key: int) -> np.random.Generator:

@@ -175,6 +175,8 @@ class Attribution:
 
 
 def _of_error(record: Record) -> Blame:
+    if record.error == ErrorKind.SESSION_ENDED:
+        return Blame("pipeline", "an earlier turn failed")
     if record.outcome == Outcome.NOT_SENT or record.error in _GENERATOR:
         return Blame("generator", record.error or "not sent")
     if record.outcome == Outcome.SHED:
