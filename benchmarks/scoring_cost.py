@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from mmload import corpus
-from mmload.cli._plan import load_tasks
 from mmload.model import Item
+from mmload.plan import tasks_of
 from mmload.profile import load
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +34,7 @@ def answers(item: Item) -> list[str]:
 
 def main() -> int:
     profile = load(ROOT / "fixtures" / "suite.toml", ["mix.items=160"])
-    tasks = load_tasks(profile.mix)
+    tasks = tasks_of(profile.mix)
     suite = corpus.build(profile.mix, tasks, corpus.default_cache())
     nonces = corpus.nonces(suite)
     worst = 0.0

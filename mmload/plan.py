@@ -12,20 +12,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
+
+import numpy as np
 
 import mmload
 from mmload import corpus, plugins, schedule
 from mmload.corpus import Bodies, Suite
 from mmload.model import NS_PER_S, InputError, Item
-from mmload.profile import Profile, Target, to_toml_dict
+from mmload.profile import Mix, Profile, Target, to_toml_dict
 from mmload.schedule import Schedule
 from mmload.shapes import Shape
 from mmload.tasks import Task, prompts
 from mmload.wire import Adapter
 
 Progress = Callable[[int, int], None]
+_LOOKS: Final = 4001
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,7 @@ def build(
 
     Raises ``InputError`` for a name that no plug-in carries, or keys that a shape refuses.
     """
-    shapes: list[Shape] = [_make("shapes", p.shape, p, base_dir) for p in profile.phase]
-    tasks: dict[str, Task] = {
-        name: _make("tasks", name) for name, weight in profile.mix.tasks.items() if weight > 0
-    }
+    shapes, tasks = shapes_of(profile, base_dir), tasks_of(profile.mix)
     target = profile.target
     adapter = adapter_of(target)
     suite = corpus.build(profile.mix, tasks, cache or corpus.default_cache(), progress)
@@ -97,6 +97,37 @@ def build(
         compiled,
         _fingerprint(profile, tasks, bodies, compiled),
     )
+
+
+def shapes_of(profile: Profile, base_dir: Path) -> list[Shape]:
+    """One shape a ``[[phase]]``; raises ``InputError`` for keys that a shape does not like."""
+    return [_make("shapes", phase.shape, phase, base_dir) for phase in profile.phase]
+
+
+def tasks_of(mix: Mix) -> dict[str, Task]:
+    """The tasks of the mix by name; those of weight 0 are not in it."""
+    return {name: _make("tasks", name) for name, weight in mix.tasks.items() if weight > 0}
+
+
+class Peak(NamedTuple):
+    """The most that shapes ask for at any time; 0 of a loop that none of them has."""
+
+    rpm: float
+    users: int
+
+
+def peak_of(shapes: Sequence[Shape]) -> Peak:
+    """By looking at every shape at thousands of times, and within each of its bursts: a shape of a plug-in
+    needs no keys that are known here."""
+    rpm, users = 0.0, 0
+    for shape in shapes:
+        bursts = [t for start, end in shape.bursts for t in (start, (start + end) / 2)]
+        looks = [*np.linspace(0.0, shape.duration_s * (1 - 1e-9), _LOOKS).tolist(), *bursts]
+        if shape.open_loop:
+            rpm = max(rpm, *(60 * shape.rate(t) for t in looks))
+        else:
+            users = max(users, *(shape.users(t) for t in looks))
+    return Peak(rpm, users)
 
 
 def _make(family: str, name: str, *arguments: object) -> Any:

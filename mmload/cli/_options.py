@@ -6,6 +6,7 @@ Not aware of what a verb does with the profile.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -34,11 +35,34 @@ plugin_option = click.option(
 )
 
 
-def profile_options(command: F) -> F:
-    """PROFILE and what overrides it: ``profile, target, sets, seed, workers, plugins``."""
+quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+
+
+def output_options(default: str, live: str) -> Callable[[F], F]:
+    """Where results go and what is shown meanwhile: ``out, no_progress, quiet``. ``default``: the folder
+    without --out; ``live``: what there is a live view of."""
+
+    def decorated(command: F) -> F:
+        for decorate in (
+            quiet_option,
+            click.option("--no-progress", is_flag=True, help=f"No live view{live}."),
+            click.option("--out", type=click.Path(path_type=Path), help=f"Folder; default {default}."),
+        ):
+            command = decorate(command)
+        return command
+
+    return decorated
+
+
+def terminal_width(most: int = 120) -> int:
+    """Columns that text for a person may take."""
+    return min(most, max(60, shutil.get_terminal_size().columns))
+
+
+def override_options(command: F) -> F:
+    """What overrides a profile: ``target, sets, seed, workers, plugins``."""
     for decorate in reversed(
         (
-            click.argument("profile", type=click.Path(path_type=Path)),
             click.option(
                 "--target", metavar="URL|sim|ocr", help="Drive this in place of the profile's target."
             ),
@@ -52,6 +76,11 @@ def profile_options(command: F) -> F:
     return command
 
 
+def profile_options(command: F) -> F:
+    """PROFILE and what overrides it: ``profile, target, sets, seed, workers, plugins``."""
+    return click.argument("profile", type=click.Path(path_type=Path))(override_options(command))
+
+
 def read_profile(
     path: Path,
     target: str | None = None,
@@ -59,8 +88,12 @@ def read_profile(
     seed: int | None = None,
     workers: int | None = None,
     plugins: Sequence[Path] = (),
+    last: Sequence[str] = (),
 ) -> Profile:
-    """The profile with its overrides, its names checked against what is installed; raises ``InputError``."""
+    """The profile with its overrides, its names checked against what is installed; raises ``InputError``.
+
+    ``last``: overrides as ``sets``, that hold against the other arguments too.
+    """
     from mmload import plugins as families
     from mmload.profile import load
 
@@ -84,7 +117,7 @@ def read_profile(
         "task": families.names("tasks"),
         "protocol": families.names("wire"),
     }
-    return load(path, overrides, known=known)
+    return load(path, [*overrides, *last], known=known)
 
 
 def print_json(result: Any) -> None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mmload.profile import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
-_GRID = 4001
 
 
 def remote_options(command: F) -> F:
@@ -26,12 +25,18 @@ def remote_options(command: F) -> F:
 
 
 def allowed(
-    read: Callable[[list[str]], Profile], profile: Path, yes: bool, insecure: bool, say: Callable[[str], None]
+    read: Callable[[list[str]], Profile],
+    profile: Path,
+    yes: bool,
+    insecure: bool,
+    say: Callable[[str], None],
+    load: Callable[[Profile, Path], str] | None = None,
 ) -> Profile:
     """The profile that ``read`` gives for more overrides, if its target may be driven.
 
-    Says what is about to be sent to a target elsewhere. Raises ``InputError`` with the same if nobody allowed
-    it, by ``--yes`` or ``target.allow_remote``.
+    Says what is about to be sent to a target elsewhere: ``load`` of the profile and its folder, by default
+    ``load_of``. Raises ``InputError`` with the same if nobody allowed it, by ``--yes`` or
+    ``target.allow_remote``.
     """
     from mmload.profile.rules import is_local
 
@@ -41,7 +46,7 @@ def allowed(
     if url is None or is_local(url):
         # Whatever else is remote (a judge, its metrics) is for the profile to allow.
         return read(more)
-    sent = f"{urlsplit(url).hostname} is not this machine. {load_of(permitted, profile.parent)}"
+    sent = f"{urlsplit(url).hostname} is not this machine. {(load or load_of)(permitted, profile.parent)}"
     try:
         wanted = permitted if yes else read(more)
     except InputError as error:
@@ -52,23 +57,35 @@ def allowed(
     return wanted
 
 
-def load_of(profile: Profile, base_dir: Path) -> str:
-    """What a profile would send, in words: peak rate, requests, dollars."""
-    import numpy as np
+def load_of(profile: Profile, base_dir: Path, rounds: int = 1) -> str:
+    """What a profile would send, in words: peak rate, requests, dollars; ``rounds`` times over."""
+    from mmload.cli._outline import outline
+    from mmload.plan import peak_of
 
-    from mmload.cli._plan import make_plan
-
-    plan = make_plan(profile, base_dir, 1.0)
-    rates = [
-        60 * shape.rate(float(t))
-        for shape in plan.shapes
-        if shape.open_loop
-        for t in np.linspace(0, shape.duration_s, _GRID)[:-1]
-    ]
-    users = max((p.users for p in plan.schedule.phases), default=0)
-    peak = [f"{max(rates):,.0f} requests a minute"] if rates else []
-    peak += [f"{users:,} requests at a time"] if users else []
+    plan = outline(profile, base_dir)
+    most = peak_of(plan.shapes)
+    peak = [f"{most.rpm:,.0f} requests a minute"] if most.rpm else []
+    peak += [f"{most.users:,} requests at a time"] if most.users else []
     about = "about " if plan.estimate.closed_loop_assumed else ""
+    requests = f"{about}{rounds * plan.estimate.requests:,} requests in all"
     usd = plan.estimate.usd
-    cost = "at no known price" if usd is None else f"for about {usd:,.2f} USD"
-    return f"The plan: up to {' and '.join(peak)}, {about}{plan.estimate.requests:,} requests in all, {cost}"
+    return f"The plan: up to {' and '.join(peak)}, {requests}, {_cost(usd and rounds * usd)}"
+
+
+def search_of(profile: Profile, base_dir: Path, quick: bool = False) -> str:
+    """The same of a search, which spends what it is allowed: it is told by its budgets."""
+    from mmload.cli._outline import outline
+    from mmload.search.conduct import settings_of
+
+    s, plan = settings_of(profile, quick), outline(profile, base_dir).estimate
+    each = plan.usd / plan.requests if plan.usd is not None and plan.requests else None
+    usd = None if each is None else each * s.max_requests
+    cost = _cost(usd) if s.max_usd is None else f"for at most {s.max_usd:,.2f} USD"
+    return (
+        f"The search: up to {s.max_rpm:,.0f} requests a minute (capacity.max_rpm), at most "
+        f"{s.max_requests:,} requests in {s.max_minutes:g} minutes, {cost}"
+    )
+
+
+def _cost(usd: float | None) -> str:
+    return "at no known price" if usd is None else f"for about {usd:,.2f} USD"

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import shutil
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmload.cli._options import json_option, print_json, profile_options, read_profile
+from mmload.cli._options import (
+    json_option,
+    output_options,
+    print_json,
+    profile_options,
+    read_profile,
+    terminal_width,
+)
+from mmload.cli._remote import allowed, remote_options, search_of
 from mmload.model import EXIT_CODES, EXIT_INTERRUPTED, Verdict
+
+if TYPE_CHECKING:
+    from mmload.profile import Profile
 
 
 @click.command(epilog="Example: mmload capacity traffic_profiles/capacity.toml --quick")
 @profile_options
-@click.option("--out", type=click.Path(path_type=Path), help="Folder; default reports/<profile>-<UTC time>.")
+@remote_options
+@output_options("reports/<profile>-<UTC time>", live=" of the steps")
 @click.option("--quick", is_flag=True, help="A fifth of the time, and a wider interval.")
 @click.option(
     "--resume", type=click.Path(path_type=Path), help="Go on with the search in this folder, that was cut."
 )
-@click.option("--no-progress", is_flag=True, help="No live view of the steps.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @json_option
 def capacity(
     profile: Path,
@@ -29,6 +39,8 @@ def capacity(
     seed: int | None,
     workers: int | None,
     plugins: tuple[Path, ...],
+    yes: bool,
+    insecure: bool,
     out: Path | None,
     quick: bool,
     resume: Path | None,
@@ -47,13 +59,21 @@ def capacity(
 
     if out is not None and resume is not None:
         raise click.UsageError("--out and --resume exclude each other: a search goes on in its own folder.")
-    wanted = read_profile(profile, target, sets, seed, workers, plugins)
+
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
+    def read(more: list[str]) -> Profile:
+        return read_profile(profile, target, [*sets, *more], seed, workers, plugins)
+
+    wanted = allowed(read, profile, yes, insecure, say, partial(search_of, quick=quick))
     options = SearchOptions(
         out=out,
         resume=resume,
         quick=quick,
         show=not (quiet or no_progress),
-        say=(lambda _: None) if quiet else (lambda line: click.echo(line, err=True)),
+        say=say,
     )
     found, folder, interrupted = conduct(wanted, profile.parent, options)
     show(found, folder, as_json, quiet)
@@ -67,5 +87,4 @@ def show(found: dict[str, Any], folder: Path, as_json: bool, quiet: bool) -> Non
     elif not quiet:
         from mmload.report.terminal import capacity_conclusion
 
-        width = min(120, max(60, shutil.get_terminal_size().columns))
-        click.echo(capacity_conclusion(found, folder, width))
+        click.echo(capacity_conclusion(found, folder, terminal_width()))

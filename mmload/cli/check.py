@@ -16,7 +16,7 @@ from mmload.cli._options import json_option, print_json, profile_options, read_p
 
 if TYPE_CHECKING:
     from mmload.cli._certify import Certainty
-    from mmload.cli._plan import Plan
+    from mmload.cli._outline import Outline
 
 EXIT_UNCERTAIN = 4
 
@@ -46,10 +46,10 @@ def check(
     whether they are enough to certify what the gates ask for. A gate that they cannot certify is a warning.
     """
     from mmload.cli._certify import certainties
-    from mmload.cli._plan import make_plan
+    from mmload.cli._outline import outline
 
     asked = read_profile(profile, target, sets, seed, workers, plugins)
-    plan = make_plan(asked, profile.parent, answer_s)
+    plan = outline(asked, profile.parent, answer_s)
     gates = certainties(asked, plan.estimate, plan.bursts)
     warnings = [*_gate_warnings(gates), *_warnings(plan)]
     if as_json:
@@ -63,7 +63,7 @@ def _gate_warnings(gates: list[Certainty]) -> list[str]:
     return [f"gates.{g.gate} cannot be certified by this run: {g.reason}" for g in gates if not g.certifiable]
 
 
-def _warnings(plan: Plan) -> list[str]:
+def _warnings(plan: Outline) -> list[str]:
     """What a run of this plan would stumble over."""
     profile, amount = plan.profile, plan.estimate
     target, cost = profile.target, profile.cost
@@ -98,7 +98,7 @@ def _warnings(plan: Plan) -> list[str]:
     return found
 
 
-def _peak_rps(plan: Plan) -> float:
+def _peak_rps(plan: Outline) -> float:
     """Most arrivals in any second of the open-loop phases."""
     import numpy as np
 
@@ -120,7 +120,7 @@ class Binned(NamedTuple):
     """Of closed-loop phases."""
 
 
-def _binned(plan: Plan, bins: int) -> Binned:
+def _binned(plan: Outline, bins: int) -> Binned:
     import numpy as np
 
     end_s = plan.estimate.duration_s
@@ -132,14 +132,14 @@ def _binned(plan: Plan, bins: int) -> Binned:
     return Binned(times, planned.tolist(), arrivals.tolist(), _users(plan, times))
 
 
-def _expected(plan: Plan, t_s: float) -> float:
+def _expected(plan: Outline, t_s: float) -> float:
     """Open-loop arrivals expected in [0, t] of the run."""
     shapes = dict(zip([p.name for p in plan.profile.phase], plan.shapes, strict=True))
     done = [p for p in plan.estimate.phases if p.open_loop and p.start_s <= t_s]
     return sum(shapes[p.group].expected(min(t_s - p.start_s, p.duration_s)) for p in done)
 
 
-def _users(plan: Plan, times: list[float]) -> list[float]:
+def _users(plan: Outline, times: list[float]) -> list[float]:
     """Users of closed-loop phases at each time."""
     users = []
     by_name = dict(zip([p.name for p in plan.profile.phase], plan.shapes, strict=True))
@@ -149,7 +149,7 @@ def _users(plan: Plan, times: list[float]) -> list[float]:
     return users
 
 
-def _result(plan: Plan, gates: list[Certainty], warnings: list[str]) -> dict[str, Any]:
+def _result(plan: Outline, gates: list[Certainty], warnings: list[str]) -> dict[str, Any]:
     amount = plan.estimate
     bins = max(1, min(600, round(amount.duration_s)))
     binned = _binned(plan, bins)
@@ -177,7 +177,7 @@ def _result(plan: Plan, gates: list[Certainty], warnings: list[str]) -> dict[str
     }
 
 
-def _show(plan: Plan, gates: list[Certainty], warnings: list[str], answer_s: float) -> None:
+def _show(plan: Outline, gates: list[Certainty], warnings: list[str], answer_s: float) -> None:
     profile, amount = plan.profile, plan.estimate
     target = profile.target
     click.echo(f"{profile.name}: {profile.description}" if profile.description else profile.name)
@@ -209,7 +209,7 @@ def _enough(gate: Certainty) -> str:
     )
 
 
-def _drawing(plan: Plan) -> list[str]:
+def _drawing(plan: Outline) -> list[str]:
     from mmload.cli._curve import Stretch, chart, columns
 
     width = min(shutil.get_terminal_size((80, 24)).columns, 120)
@@ -231,7 +231,7 @@ def _drawing(plan: Plan) -> list[str]:
     return lines
 
 
-def _phase_table(plan: Plan) -> list[str]:
+def _phase_table(plan: Outline) -> list[str]:
     rows = [("phase", "shape", "loop", "from", "for", "requests", "mean rpm")]
     for p in plan.estimate.phases:
         loop = "open" if p.open_loop else f"{p.users} users"
@@ -251,7 +251,7 @@ def _phase_table(plan: Plan) -> list[str]:
     ]
 
 
-def _amounts(plan: Plan, answer_s: float) -> list[str]:
+def _amounts(plan: Outline, answer_s: float) -> list[str]:
     from mmload.cli._certify import best_percentile
 
     amount, profile = plan.estimate, plan.profile

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from mmload.cli._options import json_option, plugin_option, print_json, read_profile
+from mmload.cli._options import (
+    json_option,
+    override_options,
+    print_json,
+    quiet_option,
+    read_profile,
+    terminal_width,
+)
+from mmload.cli._remote import allowed, load_of, remote_options
 from mmload.model import EXIT_INTERRUPTED, InputError
 
 if TYPE_CHECKING:
     from mmload.compare.driving import Contender
+    from mmload.profile import Profile
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -49,8 +58,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 @click.option("--right-usd", type=click.FloatRange(min=0), help="What a right answer is worth to you.")
 @click.option("--wrong-usd", type=click.FloatRange(min=0), help="What a wrong answer costs you.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default: reports/compare-<UTC time>.")
-@plugin_option
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@override_options
+@remote_options
+@click.option("--no-progress", is_flag=True, help="No live view.")
+@quiet_option
 @json_option
 def compare(
     runs: tuple[str, ...],
@@ -62,40 +73,67 @@ def compare(
     right_usd: float | None,
     wrong_usd: float | None,
     out: Path | None,
+    target: str | None,
+    sets: tuple[str, ...],
+    seed: int | None,
+    workers: int | None,
     plugins: tuple[Path, ...],
+    yes: bool,
+    insecure: bool,
+    no_progress: bool,
     quiet: bool,
     as_json: bool,
 ) -> int:
     """Compare run folders (RUN or NAME=RUN), or drive the candidates of one PROFILE in turn and compare them.
 
+    With PROFILE, --target, --set, --seed and --workers hold for every candidate that does not say otherwise.
     Refuses runs of different workloads. Writes compare.json and compare.html. Exit code 0 if a candidate
     survives the gates, 3 if none does, 4 if more samples could decide.
     """
     from mmload import compare as comparing
+    from mmload.compare.driving import drive
     from mmload.compare.fallbacks import against_fallbacks
     from mmload.report.comparing import comparison_text, write_comparison
 
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
     out = out or Path("reports") / f"compare-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
     if len(runs) == 1 and runs[0].endswith(".toml"):
-        folders, interrupted = _drive(Path(runs[0]), candidates, rounds, out, plugins, quiet or as_json)
+        path = Path(runs[0])
+
+        def read(last: list[str]) -> Profile:
+            return read_profile(path, target, sets, seed, workers, plugins, last)
+
+        contenders = _contenders(path, candidates, read, _Leave(yes, insecure, rounds, say))
+        show = not (quiet or no_progress)
+        folders, interrupted = drive(contenders, path.parent, out, rounds, say, show)
         if interrupted:
             return EXIT_INTERRUPTED
-        read = [comparing.read_candidate(f, f.name) for f in folders]
+        compared = [comparing.read_candidate(f, f.name) for f in folders]
     else:
-        if candidates:
-            raise InputError("--candidate goes with one PROFILE (*.toml), which is then driven")
-        read = [comparing.read_candidate(folder, name) for name, folder in _named(runs)]
-    found = comparing.compare(read, baseline, gates == "matrix")
+        _without_profile(
+            {"candidate": candidates, "target": target, "set": sets, "seed": seed, "workers": workers}
+        )
+        compared = [comparing.read_candidate(folder, name) for name, folder in _named(runs)]
+    found = comparing.compare(compared, baseline, gates == "matrix")
     kept = [comparing.read_candidate(folder, name) for name, folder in _named(fallbacks, "--fallback")]
-    found["fallbacks"] = against_fallbacks(read, kept, plugins, right_usd, wrong_usd)
+    found["fallbacks"] = against_fallbacks(compared, kept, plugins, right_usd, wrong_usd)
     out.mkdir(parents=True, exist_ok=True)
     write_comparison(out, found)
     if as_json:
         print_json(json.loads((out / "compare.json").read_text("utf-8")))
     elif not quiet:
-        width = min(140, max(60, shutil.get_terminal_size().columns))
-        click.echo(comparison_text(found, out, width))
+        click.echo(comparison_text(found, out, terminal_width(most=140)))
     return comparing.exit_code(found)
+
+
+def _without_profile(given: Mapping[str, Any]) -> None:
+    wrong = [f"--{name}" for name, value in given.items() if value not in (None, ())]
+    if wrong:
+        verb = "goes" if len(wrong) == 1 else "go"
+        raise InputError(f"{', '.join(wrong)} {verb} with one PROFILE (*.toml), which is then driven")
 
 
 def _named(runs: Sequence[str], option: str = "RUN") -> Iterator[tuple[str | None, Path]]:
@@ -110,21 +148,23 @@ def _named(runs: Sequence[str], option: str = "RUN") -> Iterator[tuple[str | Non
             raise InputError(f'{option} {text}: "{name}" is no name: letters, digits, dot, dash, underscore')
 
 
-def _drive(
-    profile: Path, texts: Sequence[str], rounds: int, out: Path, plugins: Sequence[Path], silent: bool
-) -> tuple[list[Path], bool]:
-    from mmload.compare.driving import drive
+class _Leave(NamedTuple):
+    """Whether targets elsewhere may be driven, and who is told of how much."""
 
-    contenders = _contenders(profile, texts, plugins)
+    yes: bool = False
+    insecure: bool = False
+    rounds: int = 1
+    say: Callable[[str], None] = lambda _line: None
 
-    def say(line: str) -> None:
-        if not silent:
-            click.echo(line, err=True)
-
-    return drive(contenders, profile.parent, out, rounds, say, show=not silent)
+    def granted(self, name: str, read: Callable[[list[str]], Profile], path: Path) -> Profile:
+        load = partial(load_of, rounds=self.rounds)
+        return allowed(read, path, self.yes, self.insecure, lambda line: self.say(f"{name}: {line}"), load)
 
 
-def _contenders(path: Path, texts: Sequence[str], plugins: Sequence[Path]) -> list[Contender]:
+def _contenders(
+    path: Path, texts: Sequence[str], read: Callable[[list[str]], Profile], leave: _Leave
+) -> list[Contender]:
+    """``read``: the profile of ``path`` with further overrides."""
     from mmload.compare.driving import BLOCKS, Contender
 
     changes: dict[str, list[str]] = {}
@@ -138,9 +178,11 @@ def _contenders(path: Path, texts: Sequence[str], plugins: Sequence[Path]) -> li
             f"{path}: a comparison takes two candidates or more: "
             "--candidate large --candidate small:target.model=sim-small"
         )
-    return [
-        Contender(name, read_profile(path, None, sets, plugins=plugins)) for name, sets in changes.items()
-    ]
+
+    def changed(sets: list[str]) -> Callable[[list[str]], Profile]:
+        return lambda more: read([*sets, *more])
+
+    return [Contender(name, leave.granted(name, changed(sets), path)) for name, sets in changes.items()]
 
 
 def _changes(text: str, change: str) -> list[str]:

@@ -47,18 +47,15 @@ def doctor(profile: Path | None, workers: int | None, self_test: bool, as_json: 
 
 def _needs(profile: Path | None, workers: int | None) -> Needs:
     from mmload.cli._machine import Needs
+    from mmload.plan import peak_of, shapes_of
 
     if profile is None:
         return Needs(workers=workers or 1)
     asked = read_profile(profile, workers=workers)
     target = asked.target
-    users = [phase.users if isinstance(phase.users, list) else [phase.users or 0] for phase in asked.phase]
-    most_users = max((max(u) for u in users), default=0)
-    rates = [
-        r for p in asked.phase for r in (p.rpm if isinstance(p.rpm, list) else [p.rpm, p.peak_rpm, p.to_rpm])
-    ]
-    fresh = max((r or 0.0) for r in rates) / 60 if target.connection == "fresh" else 0.0
-    return Needs(asked.workers, max(target.max_in_flight, most_users), fresh, target.engine is not None)
+    peak = peak_of(shapes_of(asked, profile.parent))
+    fresh = peak.rpm / 60 if target.connection == "fresh" else 0.0
+    return Needs(asked.workers, max(target.max_in_flight, peak.users), fresh, target.engine is not None)
 
 
 def _try(profile: Path, workers: int | None) -> Finding:

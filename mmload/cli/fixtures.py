@@ -71,10 +71,11 @@ def verify(
     With --redraw also that its seed gives the same items and pixels here and now.
     """
     from mmload import corpus
-    from mmload.cli._plan import cached_suite, load_tasks
+    from mmload.cli._outline import cached_suite
+    from mmload.plan import tasks_of
 
     mix = _mix(profile, sets, plugins)
-    suite = cached_suite(mix, load_tasks(mix))
+    suite = cached_suite(mix, tasks_of(mix))
     if suite is None:
         command = "mmload fixtures build" + (f" {profile}" if profile else "")
         raise InputError(f"the suite{f' of {profile}' if profile else ''} is not built; run: {command}")
@@ -93,10 +94,10 @@ def verify(
 def _redrawn(mix: Mix, suite: Suite) -> list[str]:
     """What is not the same in the suite when it is drawn again."""
     from mmload import corpus
-    from mmload.cli._plan import load_tasks
+    from mmload.plan import tasks_of
 
     with tempfile.TemporaryDirectory() as folder, _progress("drawing") as show:
-        again = corpus.build(mix, load_tasks(mix), Path(folder), progress=show).manifest
+        again = corpus.build(mix, tasks_of(mix), Path(folder), progress=show).manifest
     found = suite.manifest
     problems = [] if again.items_sha256 == found.items_sha256 else ["its seed draws other items"]
     if again.versions != found.versions:
@@ -148,10 +149,10 @@ def built(
 ) -> Suite:
     """The suite of a profile from the cache, drawn into it with a progress bar if need be."""
     from mmload import corpus
-    from mmload.cli._plan import load_tasks
+    from mmload.plan import tasks_of
 
     mix = _mix(profile, sets, plugins)
-    tasks = load_tasks(mix)
+    tasks = tasks_of(mix)
     with _progress("drawing") as show:
         return corpus.build(mix, tasks, corpus.default_cache(), progress=show, processes=processes)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmload.cli._ci import chosen, ci_options, exit_code, keep_baseline, open_events
-from mmload.cli._options import json_option, print_json, profile_options, read_profile
+from mmload.cli._options import (
+    json_option,
+    output_options,
+    print_json,
+    profile_options,
+    read_profile,
+    terminal_width,
+)
 from mmload.cli._remote import allowed, remote_options
 from mmload.model import EXIT_INTERRUPTED
 
@@ -24,9 +30,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: mmload run traffic_profiles/burst.toml --target sim")
 @profile_options
 @remote_options
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Run folder; default reports/<profile>-<UTC time>."
-)
+@output_options("reports/<profile>-<UTC time>", live="")
 @click.option("--prometheus-port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--prometheus-addr", default="127.0.0.1", show_default=True, help="Address of the metrics.")
 @click.option(
@@ -46,8 +50,6 @@ if TYPE_CHECKING:
 @click.option("--web", is_flag=True, help="Serve Locust's web page on a free port.")
 @click.option("--web-port", type=click.IntRange(1, 65535), help="Serve Locust's web page on this port.")
 @click.option("--web-host", default="127.0.0.1", show_default=True, help="Address of Locust's web page.")
-@click.option("--no-progress", is_flag=True, help="No live view.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @ci_options
 @json_option
 def run(
@@ -162,8 +164,7 @@ def show(finished: Finished, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         from mmload.report.terminal import conclusion
 
-        width = min(120, max(60, shutil.get_terminal_size().columns))
-        click.echo(conclusion(finished.figures, finished.profile, finished.run_dir, width))
+        click.echo(conclusion(finished.figures, finished.profile, finished.run_dir, terminal_width()))
 
 
 def announce(finished: Finished, profile: Path) -> None:

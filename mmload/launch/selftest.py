@@ -14,6 +14,7 @@ from mmload.launch.children import Child
 from mmload.launch.options import RunOptions
 from mmload.launch.run import run
 from mmload.model import InputError
+from mmload.plan import peak_of, shapes_of
 from mmload.profile import Cost, Gates, Phase, Profile, Quality
 
 _SECONDS = 3.0
@@ -39,19 +40,9 @@ class SelfTest:
         return self.peak_rpm is None or self.most_rpm >= 2 * self.peak_rpm
 
 
-def peak_rpm(profile: Profile) -> float | None:
-    """Highest rate that a phase names."""
-    named: list[float] = []
-    for phase in profile.phase:
-        rates = phase.rpm if isinstance(phase.rpm, list) else [phase.rpm]
-        mean, swing = max((r or 0.0) for r in rates), phase.amplitude_rpm or 0.0
-        named += [mean + swing, phase.peak_rpm or 0.0, phase.from_rpm or 0.0, phase.to_rpm or 0.0]
-    return max(named) or None
-
-
 def self_test(profile: Profile, base_dir: Path) -> SelfTest:
     """About 10 s. Raises ``InputError`` for a profile that cannot run, ``MmloadError`` if a process fails."""
-    peak = peak_rpm(profile)
+    peak = peak_of(shapes_of(profile, base_dir)).rpm or None
     if peak is not None and peak > _MOST_RPM:
         raise InputError(f"a peak of {peak:g} rpm is beyond what a self-test can try")
     phases = [Phase(name="most", shape="sustained", duration_s=_SECONDS, users=_LANES)]

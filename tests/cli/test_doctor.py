@@ -46,6 +46,43 @@ def test_a_profile_sets_the_needs(mmload: Run, small: Path) -> None:
     assert "20,256 wanted" in files["found"]
 
 
+@pytest.mark.parametrize(
+    ("shape", "peak_rpm"),
+    [
+        ('shape = "sustained"\nrpm = 6000', 6000),
+        ('shape = "ramp"\nfrom_rpm = 12000\nto_rpm = 600', 12000),
+        ('shape = "sine"\nrpm = 6000\namplitude_rpm = 3000', 9000),
+        ('shape = "burst"\nrpm = 600\npeak_rpm = 7200', 7200),
+        ('shape = "steps"\nrpm = [600, 4800, 1200]', 4800),
+    ],
+)
+def test_the_peak_of_every_shape_counts_for_fresh_connections(
+    mmload: Run, tmp_path: Path, shape: str, peak_rpm: int
+) -> None:
+    path = tmp_path / "shaped.toml"
+    path.write_text(
+        'name = "shaped"\n[target]\nengine = "sim"\nconnection = "fresh"\nmax_in_flight = 100\n'
+        f'[[phase]]\nname = "a"\nduration_s = 60\n{shape}\n'
+    )
+    (ports,) = [
+        f for f in mmload("doctor", path, "--json").json["findings"] if f["name"] == "ephemeral ports"
+    ]
+    if "not to be seen" not in ports["found"]:
+        assert f"{100 + peak_rpm:,} wanted" in ports["found"]
+
+
+def test_the_users_of_a_swing_count_as_connections(mmload: Run, tmp_path: Path) -> None:
+    path = tmp_path / "swing.toml"
+    path.write_text(
+        'name = "swing"\n[target]\nengine = "sim"\n[[phase]]\nname = "a"\nduration_s = 60\n'
+        'shape = "sine"\nusers = 600\namplitude_users = 400\n'
+    )
+    (files,) = [
+        f for f in mmload("doctor", path, "--json").json["findings"] if f["name"] == "file descriptors"
+    ]
+    assert "1,256 wanted" in files["found"]
+
+
 def test_a_bad_profile_is_exit_code_2(mmload: Run, tmp_path: Path) -> None:
     assert mmload("doctor", tmp_path / "none.toml").code == 2
 

@@ -66,3 +66,41 @@ def test_a_closed_loop_is_said_by_its_users(mmload: Run, elsewhere: Path) -> Non
     elsewhere.write_text(text)
     ended = mmload("run", elsewhere)
     assert "up to 7 requests at a time, about " in ended.err
+
+
+@pytest.mark.parametrize("quick", [[], ["--quick"]])
+def test_a_search_is_told_by_its_budgets_before_anything_is_sent(
+    mmload: Run, elsewhere: Path, quick: list[str]
+) -> None:
+    budgets = ["--set", "capacity.max_rpm=3000", "--set", "capacity.max_requests=700"]
+    ended = mmload("capacity", elsewhere, *budgets, *quick, "--out", elsewhere.parent / "out")
+    assert ended.code == 2 and "give --yes if you may load it" in ended.err
+    assert (
+        "The search: up to 3,000 requests a minute (capacity.max_rpm), at most 700 requests in" in ended.err
+    )
+    assert "for about " in ended.err and " USD" in ended.err
+    assert not (elsewhere.parent / "out").exists()
+    ended = mmload("capacity", elsewhere, *budgets, "--set", "capacity.max_usd=4")
+    assert "for at most 4.00 USD" in ended.err
+    ended = mmload("capacity", elsewhere, *budgets, *quick, "--yes", "--insecure", "--no-progress",
+                   "--out", elsewhere.parent / "out")  # fmt: skip
+    assert "pipeline.invalid is not this machine. The search: up to 3,000" in ended.err
+    assert "WARNING: the certificate of pipeline.invalid is not checked" in ended.err
+    assert "cannot be resolved" in ended.err and ended.code == 2
+
+
+def test_every_candidate_elsewhere_is_told_by_all_of_its_rounds(mmload: Run, elsewhere: Path) -> None:
+    here = "here:target.url=http://127.0.0.1:9/v1"
+    arguments = ["compare", elsewhere, "--candidate", "there", "--candidate", here, "--rounds", "3"]
+    planned = mmload("check", elsewhere, "--set", "target.allow_remote=true", "--json").json["requests"]
+    ended = mmload(*arguments)
+    assert ended.code == 2 and "--yes" in ended.err
+    assert f"{3 * planned:,} requests in all" in ended.err
+    allowed = mmload(*arguments, "--yes", "--no-progress", "--out", elsewhere.parent / "out")
+    assert "there: pipeline.invalid is not this machine. The plan: up to 600 requests" in allowed.err
+    assert "\nhere: " not in allowed.err and "cannot be resolved" in allowed.err
+
+
+def test_what_holds_for_every_candidate_goes_with_a_profile_only(mmload: Run, tmp_path: Path) -> None:
+    ended = mmload("compare", tmp_path / "a", tmp_path / "b", "--target", "sim", "--seed", "4")
+    assert ended.code == 2 and "--target, --seed go with one PROFILE" in ended.err

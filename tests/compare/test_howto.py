@@ -8,7 +8,8 @@ import pytest
 from synthetic import Stretch, synthetic_run
 
 from mmload.cli import run_program
-from mmload.cli.compare import _contenders
+from mmload.cli._options import read_profile
+from mmload.cli.compare import _contenders, _Leave
 from mmload.launch.finish import finish
 from mmload.summary import RunReader
 
@@ -45,7 +46,12 @@ def test_runs_that_are_there_are_compared(reports, monkeypatch, tmp_path, line):
 def test_candidates_are_read_as_written(line):
     words = shlex.split(line)
     texts = [words[k + 1] for k, word in enumerate(words) if word == "--candidate"]
-    found = {c.name: c.profile for c in _contenders(ROOT / words[1], texts, ())}
+    found = {
+        c.name: c.profile
+        for c in _contenders(
+            ROOT / words[1], texts, lambda more: read_profile(ROOT / words[1], last=more), _Leave()
+        )
+    }
     assert len(found) == 2
     assert {p.target.model for p in found.values()} == {"sim-large", "sim-small"}
 

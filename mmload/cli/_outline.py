@@ -1,22 +1,22 @@
-"""The plan of a profile without its pictures: schedule, sizes and estimate, for verbs that send nothing.
+"""What a profile would send, without its pictures: schedule, sizes and estimate, for verbs that send nothing.
 
-Not aware of how a plan is shown. Sizes are exact if the suite is in the cache, else guessed.
+Not aware of how it is shown. Sizes are exact if the suite is in the cache, else guessed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mmload import corpus, plugins, schedule
+from mmload import corpus, schedule
 from mmload.corpus.bodies import streams
 from mmload.corpus.plan import plan as plan_items
-from mmload.plan import adapter_of
+from mmload.plan import adapter_of, shapes_of, tasks_of
 from mmload.profile import Mix, Profile
 from mmload.schedule import Schedule
 from mmload.schedule.estimate import Estimate, Sizes, estimate
@@ -38,7 +38,7 @@ _ENVELOPE_BYTES: Final = 1600
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class Outline:
     profile: Profile
     shapes: list[Shape]
     schedule: Schedule
@@ -54,22 +54,9 @@ class Plan:
         return sum(len(shape.bursts) * phase.repeats for phase, shape in pairs if not phase.warmup)
 
 
-def load_shapes(profile: Profile, base_dir: Path) -> list[Shape]:
-    """One shape a ``[[phase]]``; raises ``InputError`` for keys that a shape does not like."""
-    kinds = {phase.shape: plugins.get("shapes", phase.shape) for phase in profile.phase}
-    return [cast("Callable[..., Shape]", kinds[phase.shape])(phase, base_dir) for phase in profile.phase]
-
-
-def load_tasks(mix: Mix) -> dict[str, Task]:
-    """The tasks of the mix by name; those of weight 0 are not in it."""
-    wanted = [name for name, weight in mix.tasks.items() if weight > 0]
-    return {name: cast("Callable[[], Task]", plugins.get("tasks", name))() for name in wanted}
-
-
-def make_plan(profile: Profile, base_dir: Path, answer_s: float) -> Plan:
+def outline(profile: Profile, base_dir: Path, answer_s: float = 1.0) -> Outline:
     """Compile a profile. ``answer_s``: assumed seconds an answer, for what closed loops will send."""
-    shapes = load_shapes(profile, base_dir)
-    tasks = load_tasks(profile.mix)
+    shapes, tasks = shapes_of(profile, base_dir), tasks_of(profile.mix)
     adapter = adapter_of(profile.target)
     if profile.mix.items_file is None:
         suite = cached_suite(profile.mix, tasks)
@@ -80,7 +67,7 @@ def make_plan(profile: Profile, base_dir: Path, answer_s: float) -> Plan:
         _try_out(adapter, suite, profile.target.streaming)
     names, strata, sizes = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
     compiled = schedule.compile(profile, shapes, strata, names)
-    return Plan(profile, shapes, compiled, sizes, estimate(profile, compiled, sizes, answer_s), suite)
+    return Outline(profile, shapes, compiled, sizes, estimate(profile, compiled, sizes, answer_s), suite)
 
 
 def _try_out(adapter: Adapter, suite: Suite, streaming: float) -> None:
