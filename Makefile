@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PROFILE ?= traffic_profiles/burst.toml
 FUZZ_S ?= 60
-FUZZED := http sse chat responses messages journal profile scorers
+FUZZED := http sse chat responses messages template journal metrics profile scorers
 
 .PHONY: run test lint unit system bench test-servers lock clean soak fuzz sbom
 

@@ -97,11 +97,8 @@ def _samples(text: str) -> Iterator[tuple[str, str, float]]:
         match = _SAMPLE.fullmatch(line.partition(" # ")[0])
         if match is None:
             continue
-        try:
-            value = float(match[3])
-        except ValueError:
-            continue
-        if not math.isnan(value):
+        value = _number(match[3])
+        if value is not None and math.isfinite(value):
             yield match[1], match[2] or "", value
 
 
@@ -119,8 +116,9 @@ def _histogram(samples: Mapping[str, list[tuple[str, float]]], name: _Name) -> d
             continue
         bounds: dict[float, float] = {}
         for labels, value in rows:
-            if match := _BOUND.search(labels):
-                bound = float(match[1])
+            match = _BOUND.search(labels)
+            bound = _number(match[1]) if match else None
+            if bound is not None:
                 bounds[bound] = bounds.get(bound, 0.0) + value
         count = sum(value for _, value in samples.get(f"{theirs}_count", []))
         total = sum(value for _, value in samples.get(f"{theirs}_sum", []))
@@ -128,6 +126,14 @@ def _histogram(samples: Mapping[str, list[tuple[str, float]]], name: _Name) -> d
         finite = [[bound, bounds[bound]] for bound in sorted(bounds) if not math.isinf(bound)]
         return {"count": count, "sum": total, "buckets": finite}
     return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(value) else value
 
 
 def between(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[float, float, Buckets]:

@@ -1,18 +1,25 @@
 """Coverage-guided fuzzing of what reads foreign bytes: ``python tests/reliability/fuzz.py TARGET [options]``.
 
-Targets: http, sse, chat, responses, messages, journal, profile, scorers. A target takes any bytes and must
-neither raise what it does not promise nor hang. ``make fuzz`` gives each a bounded run; the corpus that it
-begins with is tests/reliability/corpus/TARGET; it is kept small by hand, finds stay in a scratch folder.
+Targets: http, sse, chat, responses, messages, template, journal, metrics, profile, scorers. A target takes any
+bytes and must neither raise what it does not promise nor hang. ``make fuzz`` gives each a bounded run; the
+corpus that it begins with is tests/reliability/corpus/TARGET; it is kept small by hand, finds stay in a
+scratch folder.
 """
 
 from __future__ import annotations
 
 import atexit
+import io
+import json
 import shutil
+import struct
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any
 
 import atheris
 
@@ -24,10 +31,12 @@ with atheris.instrument_imports(include=["mmload"]):
     from mmload import journal
     from mmload.model import InputError, Item
     from mmload.profile import load
+    from mmload.summary import server_metrics
     from mmload.wire.anthropic_messages import AnthropicMessages
     from mmload.wire.openai_chat import OpenAIChat
     from mmload.wire.openai_responses import OpenAIResponses
     from mmload.wire.sse import EventStream
+    from mmload.wire.template import Template
 
 _MEMORY = Path("/dev/shm")
 _SCRATCH = Path(tempfile.mkdtemp(prefix="mmload-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None))
@@ -40,6 +49,26 @@ def sse(data: bytes) -> None:
     step = data[0] % 7 + 1 if data else 1
     parts = [event for k in range(0, len(data), step) for event in pieces.feed(data[k : k + step])]
     assert [*parts, *pieces.close()] == once
+
+
+PIPELINE = """
+[request]
+path = "/ask"
+body = '{"q": {{ prompt | tojson }}}'
+[answer]
+text = "result.parts[].text | join('', @)"
+tokens_out = "result.tokens"
+finish_reason = "why"
+[stream]
+delta = "delta.text"
+done = "type == 'done'"
+"""
+
+
+def template(_: str) -> Template:
+    path = _SCRATCH / "pipeline.toml"
+    path.write_text(PIPELINE)
+    return Template("m", None, path)
 
 
 def adapter(make: Callable[[str], object]) -> Callable[[bytes], None]:
@@ -59,10 +88,37 @@ def adapter(make: Callable[[str], object]) -> Callable[[bytes], None]:
     return check
 
 
+class InMemory:
+    """What the reader of journals needs of a path; a file each time would take longer than reading it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def open(self, mode: str) -> IO[bytes]:
+        return io.BytesIO(self._data)
+
+    def stat(self) -> Any:
+        return SimpleNamespace(st_size=len(self._data))
+
+
 def journals(data: bytes) -> None:
-    path = _SCRATCH / "run.mmj"
-    path.write_bytes(journal.MAGIC + data)
-    journal.read(path)
+    """As it is, or as the payload of a frame whose checksum fits: no mutation would hit upon one."""
+    if data[:1] == b"=":
+        payload = data[1:]
+        data = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+    journal.read(InMemory(journal.MAGIC + data))  # type: ignore[arg-type]
+
+
+def metrics(data: bytes) -> None:
+    """Whatever the target's own page says, what is kept of it is JSON and read alike afterwards."""
+    try:
+        page = server_metrics.read(data.decode("utf-8", "replace"))
+    except ValueError:
+        return
+    stored = json.loads(json.dumps(page._asdict(), allow_nan=False))
+    for histogram in stored["histograms"].values():
+        _, _, buckets = server_metrics.between(None, histogram)
+        server_metrics.quantile_bounds(buckets, 0.95)
 
 
 def profiles(data: bytes) -> None:
@@ -114,7 +170,9 @@ KINDS: dict[str, Callable[[], Callable[[bytes], None]]] = {
     "chat": lambda: adapter(OpenAIChat),
     "responses": lambda: adapter(OpenAIResponses),
     "messages": lambda: adapter(AnthropicMessages),
+    "template": lambda: adapter(template),
     "journal": lambda: journals,
+    "metrics": lambda: metrics,
     "profile": lambda: profiles,
     "scorers": scorers,
     "http": http,

@@ -205,3 +205,16 @@ def test_without_a_page_there_are_no_figures_and_a_page_that_fails_is_counted(tm
     figures = found(tmp_path, [failed, failed])
     assert figures["sources"] == [{"url": "http://s/metrics", "kind": None, "scrapes": 0, "failed": 2}]
     assert figures["waiting"] == {"mean": None, "max": None} and figures["compared"] == []
+
+
+def test_what_no_json_can_hold_is_passed_over_line_by_line():
+    page = read(
+        "vllm:num_requests_running 1e999\nvllm:num_requests_waiting 4\n"
+        'vllm:e2e_request_latency_seconds_bucket{le="nan"} 1\n'
+        'vllm:e2e_request_latency_seconds_bucket{le="soon"} 1\n'
+        'vllm:e2e_request_latency_seconds_bucket{le="0.5"} 2\n'
+        "vllm:e2e_request_latency_seconds_count 2\n"
+    )
+    assert page.values == {"waiting": 4.0}
+    assert page.histograms["e2e"] == {"count": 2.0, "sum": 0, "buckets": [[0.5, 2.0]]}
+    json.dumps(page._asdict(), allow_nan=False)
