@@ -8,7 +8,7 @@ instant at which the schedule meant time zero), on the monotonic clock of the wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -260,6 +260,15 @@ class Item:
     canaries: tuple[str, ...]
     streaming: bool = False
     max_tokens: int = 1024
+
+
+class Turn(NamedTuple):
+    """A question asked earlier in a session, with the answer that it is taken to have got."""
+
+    item: Item
+    """Its images are those that the session had not shown before."""
+    images: Sequence[bytes]
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from inspect import signature
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -19,8 +20,8 @@ import numpy as np
 
 import mmload
 from mmload import corpus, plugins, schedule
-from mmload.corpus import Bodies, Suite
-from mmload.model import NS_PER_S, InputError, Item
+from mmload.corpus import Bodies, Scripts, Suite
+from mmload.model import NS_PER_S, InputError, Item, Turn
 from mmload.profile import Mix, Profile, Target, to_toml_dict
 from mmload.schedule import Schedule
 from mmload.shapes import Shape
@@ -44,6 +45,8 @@ class Plan:
     shapes: Sequence[Shape]
     """By phase of the profile, in its order."""
     schedule: Schedule
+    scripts: Scripts | None
+    """What sessions of several turns ask; None if all requests stand alone."""
     fingerprint: str
     """sha256 over payload bytes, schedule, mix and scorer versions; the same for any number of workers."""
 
@@ -81,11 +84,11 @@ def build(
     adapter = adapter_of(target)
     suite = corpus.build(profile.mix, tasks, cache or corpus.default_cache(), progress)
 
-    def encode(item: Item, images: Sequence[bytes]) -> bytes:
-        return adapter.encode(item, images, item.streaming)
-
-    bodies = corpus.encode(suite, encode, _wire_key(target, adapter), target.streaming)
-    compiled = schedule.compile(profile, shapes, corpus.strata(suite), [item.task for item in suite.items])
+    scripts = corpus.scripts(profile.sessions, suite.items, profile.mix.suite_seed)
+    encode = encoder(adapter, target, scripts is not None)
+    bodies = corpus.encode(suite, encode, _wire_key(target, adapter), target.streaming, scripts=scripts)
+    names, turns = [item.task for item in suite.items], scripts.turns if scripts else None
+    compiled = schedule.compile(profile, shapes, corpus.strata(suite), names, turns)
     return Plan(
         profile,
         base_dir,
@@ -95,6 +98,7 @@ def build(
         bodies,
         shapes,
         compiled,
+        scripts,
         _fingerprint(profile, tasks, bodies, compiled),
     )
 
@@ -145,6 +149,22 @@ def adapter_of(target: Target) -> Adapter:
     return made
 
 
+def encoder(adapter: Adapter, target: Target, sessions: bool) -> corpus.EncodeItem:
+    """Makes the body of a request. Raises ``InputError`` for sessions that the adapter cannot tell of."""
+    if not sessions:
+        return lambda item, images, history: adapter.encode(item, images, item.streaming)
+    if "history" not in signature(adapter.encode).parameters:
+        raise InputError(
+            f'sessions.turns: the adapter of protocol "{target.protocol}" takes no history: its encode '
+            "lacks that parameter (docs/protocols.md)"
+        )
+
+    def encode(item: Item, images: Sequence[bytes], history: Sequence[Turn]) -> bytes:
+        return adapter.encode(item, images, item.streaming, history)
+
+    return encode
+
+
 def _wire_key(target: Target, adapter: Adapter) -> str:
     return (
         f"{target.protocol}|{adapter.version}|{target.model}|{target.streaming}|{sorted(target.body.items())}"
@@ -155,9 +175,14 @@ def _fingerprint(profile: Profile, tasks: Mapping[str, Task], bodies: Bodies, co
     digest = hashlib.sha256(compiled.fingerprint_bytes())
     digest.update(bodies.sha256.encode())
     digest.update(profile.mix.model_dump_json(exclude={"items_file"}).encode())
+    digest.update(_session_bytes(profile))
     for name in sorted(tasks):
         digest.update(f"{name}={tasks[name].version}".encode())
     return digest.hexdigest()
+
+
+def _session_bytes(profile: Profile) -> bytes:
+    return profile.sessions.model_dump_json().encode() if profile.sessions.several else b""
 
 
 def content_fingerprint(plan: Plan) -> str:
@@ -168,6 +193,7 @@ def content_fingerprint(plan: Plan) -> str:
     digest.update(f"{manifest.items_sha256}|{manifest.pixels_sha256}|".encode())
     digest.update(plan.bodies.stream.tobytes())
     digest.update(plan.profile.mix.model_dump_json(exclude={"items_file"}).encode())
+    digest.update(_session_bytes(plan.profile))
     for name in sorted(plan.tasks):
         digest.update(f"{name}={plan.tasks[name].version}".encode())
     return digest.hexdigest()

@@ -5,15 +5,16 @@ Not aware of Locust, of wire protocols or of any one task: those come as argumen
 
 from __future__ import annotations
 
-from mmload.corpus.bodies import Bodies, encode, streams
+from mmload.corpus.bodies import Bodies, EncodeItem, encode, streams
 from mmload.corpus.build import build, default_cache, location
 from mmload.corpus.preview import preview
-from mmload.corpus.scripts import Ask, Scripts, arrange, scripts
+from mmload.corpus.scripts import Ask, Scripts, arrange, reference, reference_tokens, scripts
 from mmload.corpus.suite import Suite, load, nonces, strata, verify
 
 __all__ = [
     "Ask",
     "Bodies",
+    "EncodeItem",
     "Scripts",
     "Suite",
     "arrange",
@@ -24,6 +25,8 @@ __all__ = [
     "location",
     "nonces",
     "preview",
+    "reference",
+    "reference_tokens",
     "scripts",
     "strata",
     "streams",

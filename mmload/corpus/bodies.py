@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,11 +15,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mmload.corpus.scripts import Scripts, reference
 from mmload.corpus.suite import Suite
-from mmload.model import InputError, Item
+from mmload.model import ImageFile, InputError, Item, Turn
 
-EncodeItem = Callable[[Item, list[bytes]], bytes]
-"""(item with ``streaming`` decided, its image files) -> body of the request."""
+EncodeItem = Callable[[Item, list[bytes], list[Turn]], bytes]
+"""(item with ``streaming`` decided, its image files, the turns before it in its session) -> body."""
 _VERSION: Final = 2
 _PAGE: Final = 4096
 
@@ -48,17 +49,22 @@ def encode(
     key: str,
     streaming: float = 0.0,
     progress: Callable[[int, int], None] | None = None,
+    scripts: Scripts | None = None,
 ) -> Bodies:
-    """Bodies of all items, cached in the suite's folder under ``key`` (what else decides them: adapter and
-    its version, model, options) and the streamed share. Raises ``InputError`` if they cannot be written."""
-    name = hashlib.blake2b(f"{_VERSION}|{key}|{streaming!r}".encode(), digest_size=8).hexdigest()
+    """Bodies of all items, each with the turns before it if there are ``scripts``.
+
+    Cached in the suite's folder under ``key`` (what else decides them: adapter and its version, model,
+    options), the streamed share and the scripts. Raises ``InputError`` if they cannot be written.
+    """
+    talk = f"|{scripts.turns}" if scripts else ""
+    name = hashlib.blake2b(f"{_VERSION}|{key}|{streaming!r}{talk}".encode(), digest_size=8).hexdigest()
     index, blob = suite.dir / f"bodies-{name}.npz", suite.dir / f"bodies-{name}.bin"
     cached = _cached(index, blob, len(suite.items))
     if cached is not None:
         return cached
     draft_index, draft_blob = (p.with_name(f".{os.getpid()}-{p.name}") for p in (index, blob))
     try:
-        made = _write(suite, encode_item, streaming, draft_blob, progress)
+        made = _write(suite, encode_item, streaming, draft_blob, progress, scripts)
         with draft_index.open("wb") as file:
             np.savez(
                 file, offset=made.offset, length=made.length, stream=made.stream, sha256=np.array(made.sha256)
@@ -90,13 +96,16 @@ def _write(
     streaming: float,
     path: Path,
     progress: Callable[[int, int], None] | None,
+    scripts: Scripts | None,
 ) -> Bodies:
+    fresh = scripts.fresh(suite.items) if scripts else [item.images for item in suite.items]
     digest = hashlib.sha256()
     offsets, lengths, stream = [], [], []
     with path.open("wb") as file:
-        for done, item in enumerate(suite.items, 1):
-            item = replace(item, streaming=streams(item.id, streaming))
-            body = encode_item(item, [(suite.dir / image.file).read_bytes() for image in item.images])
+        for done, (item, new) in enumerate(zip(suite.items, fresh, strict=True), 1):
+            history = _history(suite, scripts, fresh, item) if scripts else []
+            item = replace(item, streaming=streams(item.id, streaming), images=new)
+            body = encode_item(item, _read(suite, item), history)
             # From the start of a page: the kernel sends what straddles pages at half the speed.
             file.seek(-(-file.tell() // _PAGE) * _PAGE)
             offsets.append(file.tell())
@@ -108,3 +117,14 @@ def _write(
                 progress(done, len(suite.items))
     offset, length = np.array(offsets, dtype=np.int64), np.array(lengths, dtype=np.int64)
     return Bodies(path, offset, length, np.array(stream, dtype=np.bool_), digest.hexdigest())
+
+
+def _read(suite: Suite, item: Item) -> list[bytes]:
+    return [(suite.dir / image.file).read_bytes() for image in item.images]
+
+
+def _history(
+    suite: Suite, scripts: Scripts, fresh: Sequence[tuple[ImageFile, ...]], item: Item
+) -> list[Turn]:
+    earlier = [replace(suite.items[k], images=fresh[k]) for k in scripts.before(item.index)]
+    return [Turn(one, _read(suite, one), reference(one)) for one in earlier]

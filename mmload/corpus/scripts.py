@@ -6,6 +6,7 @@ before) is as fixed as that of a single question. Not aware of when sessions beg
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from mmload.corpus.plan import deal
-from mmload.model import InputError, Item
+from mmload.model import ImageFile, InputError, Item
 from mmload.profile import Sessions
 
 
@@ -61,9 +62,46 @@ class Scripts:
         """Turns of the session that asks an item; 1 for one that is in no script."""
         return len(self.turns[self.of[item]]) if self.of[item] >= 0 else 1
 
+    def fresh(self, items: Sequence[Item]) -> list[tuple[ImageFile, ...]]:
+        """By item, those of its images that its session has not shown before its turn."""
+        fresh = [item.images for item in items]
+        for script in self.turns:
+            shown: set[str] = set()
+            for number in script:
+                fresh[number] = tuple(i for i in items[number].images if i.sha256 not in shown)
+                shown.update(image.sha256 for image in items[number].images)
+        return fresh
+
+    def carried(self, asked: Sequence[int], answered: Sequence[int]) -> list[int]:
+        """By item, what a request carries in all: ``asked`` of its own question, and of every turn before it
+        ``asked`` and ``answered``."""
+        return [
+            own + sum(asked[turn] + answered[turn] for turn in self.before(item))
+            for item, own in enumerate(asked)
+        ]
+
     def before(self, item: int) -> tuple[int, ...]:
         """Items that were asked before this one in its session."""
         return self.turns[self.of[item]][: self.place[item]] if self.of[item] >= 0 else ()
+
+
+def reference(item: Item) -> str:
+    """An answer that is right, as text: what a session takes an earlier question to have got."""
+    if "text" in item.truth:
+        return str(item.truth["text"])
+    said = {
+        "status": item.truth.get("status", "answered"),
+        "answer": item.truth.get("answer"),
+        "evidence": [],
+        "confidence": 1.0,
+        "nonce": item.nonce,
+    }
+    return json.dumps(said, ensure_ascii=False)
+
+
+def reference_tokens(item: Item) -> int:
+    """Estimate, as for prompts."""
+    return -(-len(reference(item)) // 4)
 
 
 def scripts(sessions: Sessions, items: Sequence[Item], seed: int) -> Scripts | None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from inspect import signature
 from itertools import pairwise
 from typing import Final
 
-from mmload.model import ErrorKind, ImageFile, Item
+from mmload.model import ErrorKind, ImageFile, InputError, Item, Turn
 from mmload.wire import Adapter, Reader
 
 _SECRET: Final = "mmload-contract-secret"
 _PROMPT: Final = "mmloadContractQuestion"
 _SYSTEM: Final = "mmloadContractSystem"
+_ANSWER: Final = "mmloadContractAnswer"
 _FORMATS: Final = ("png", "jpeg", "webp")
 _GARBAGE: Final = 200
 _SCRAPS: Final = (
@@ -43,6 +46,7 @@ def check_adapter(
     ``streams``: whether it can ask for a streamed answer. Garbage is drawn from a fixed seed.
     """
     _requests(adapter, images, streams)
+    _history(adapter)
     _credentials(adapter, images)
     assert isinstance(adapter.version, str) and adapter.version, "version must be text that is not empty"
     for stream, bodies in ((True, streamed), (False, whole)):
@@ -101,6 +105,23 @@ def _requests(adapter: Adapter, images: int, streams: bool) -> None:
             places = [max(body.find(raw), body.find(base64.b64encode(raw))) for raw in pictures]
             assert -1 not in places, "an image is in the request neither as it is nor in base64"
             assert places == sorted(places), "the images must keep the order of the item"
+
+
+def _history(adapter: Adapter) -> None:
+    """What was said before comes before the question, or is refused; never forgotten in silence."""
+    if "history" not in signature(adapter.encode).parameters:
+        return
+    earlier, pictures = _item(1), _pictures(1)
+    turns = [Turn(replace(earlier, prompt=f"{_PROMPT}{n}"), pictures, f"{_ANSWER}{n}") for n in range(2)]
+    try:
+        body = adapter.encode(_item(0), [], False, turns)
+    except InputError:
+        return
+    said = [f"{_PROMPT}0", f"{_ANSWER}0", f"{_PROMPT}1", f"{_ANSWER}1"]
+    places = [body.find(word.encode()) for word in said]
+    assert -1 not in places, "an earlier question or answer is not in the request"
+    places.append(body.rfind(_PROMPT.encode()))
+    assert places == sorted(places), "the turns must keep their order, and come before the question"
 
 
 def _credentials(adapter: Adapter, images: int) -> None:

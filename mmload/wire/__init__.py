@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from mmload.model import Item
+from mmload.model import Item, Turn
 
 
 class Usage(NamedTuple):
@@ -57,8 +57,11 @@ class Adapter(Protocol):
     version: str
     """Changes whenever the adapter would make other bytes of the same item: bodies made before are kept."""
 
-    def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
-        """Body of the request; the bytes of ``images`` belong to ``item.images``, in its order."""
+    def encode(
+        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
+    ) -> bytes:
+        """Body of the request; the bytes of ``images`` belong to ``item.images``, in its order. ``history``
+        is what was said before in its session; an adapter that knows no sessions may leave it out."""
         ...
 
     def headers(self, api_key: str | None) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mmload.model import ErrorKind, Item
+from mmload.model import ErrorKind, Item, Turn
 from mmload.wire import Reader, Usage
 from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
 
@@ -174,18 +174,14 @@ class AnthropicMessages:
         self.model = model
         self.extra = dict(extra or {})
 
-    def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
-        content: list[dict[str, Any]] = []
-        for meta, raw in zip(item.images, images, strict=True):
-            data = base64.b64encode(raw).decode()
-            source = {"type": "base64", "media_type": MIME[meta.format], "data": data}
-            content.append({"type": "image", "source": source})
-        content.append({"type": "text", "text": item.prompt})
-        body: dict[str, Any] = {
-            "model": self.model,
-            "max_tokens": item.max_tokens,
-            "messages": [{"role": "user", "content": content}],
-        }
+    def encode(
+        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
+    ) -> bytes:
+        messages: list[dict[str, Any]] = []
+        for turn in history:
+            messages += [_asked(turn.item, turn.images), {"role": "assistant", "content": turn.answer}]
+        messages.append(_asked(item, images))
+        body: dict[str, Any] = {"model": self.model, "max_tokens": item.max_tokens, "messages": messages}
         if item.system:
             body["system"] = item.system
         body |= self.extra
@@ -206,3 +202,13 @@ class AnthropicMessages:
 
     def error_detail(self, body: bytes) -> str:
         return error_detail(body)
+
+
+def _asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
+    content: list[dict[str, Any]] = []
+    for meta, raw in zip(item.images, images, strict=True):
+        data = base64.b64encode(raw).decode()
+        source = {"type": "base64", "media_type": MIME[meta.format], "data": data}
+        content.append({"type": "image", "source": source})
+    content.append({"type": "text", "text": item.prompt})
+    return {"role": "user", "content": content}

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from mmload.model import ErrorKind, Item
+from mmload.model import ErrorKind, Item, Turn
 from mmload.wire import Reader, Usage
 from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
 from mmload.wire.sse import EventStream
@@ -226,14 +226,13 @@ class OpenAIChat:
         self.model = model
         self.extra = dict(extra or {})
 
-    def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
-        content: list[dict[str, Any]] = [{"type": "text", "text": item.prompt}]
-        for meta, raw in zip(item.images, images, strict=True):
-            url = f"data:{MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
-            content.append({"type": "image_url", "image_url": {"url": url}})
-        messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
-        if item.system:
-            messages.insert(0, {"role": "system", "content": item.system})
+    def encode(
+        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
+    ) -> bytes:
+        messages = [{"role": "system", "content": item.system}] if item.system else []
+        for turn in history:
+            messages += [_asked(turn.item, turn.images), {"role": "assistant", "content": turn.answer}]
+        messages.append(_asked(item, images))
         body: dict[str, Any] = {"model": self.model, "messages": messages, **self.extra}
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -247,3 +246,11 @@ class OpenAIChat:
 
     def error_detail(self, body: bytes) -> str:
         return error_detail(body)
+
+
+def _asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
+    content: list[dict[str, Any]] = [{"type": "text", "text": item.prompt}]
+    for meta, raw in zip(item.images, images, strict=True):
+        url = f"data:{MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
+        content.append({"type": "image_url", "image_url": {"url": url}})
+    return {"role": "user", "content": content}

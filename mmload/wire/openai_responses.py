@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mmload.model import ErrorKind, Item
+from mmload.model import ErrorKind, Item, Turn
 from mmload.wire import Reader, Usage
 from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
 
@@ -163,12 +163,13 @@ class OpenAIResponses:
         self.model = model
         self.extra = dict(extra or {})
 
-    def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
-        content: list[dict[str, Any]] = [{"type": "input_text", "text": item.prompt}]
-        for meta, raw in zip(item.images, images, strict=True):
-            url = f"data:{MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
-            content.append({"type": "input_image", "detail": "auto", "image_url": url})
-        body: dict[str, Any] = {"model": self.model, "input": [{"role": "user", "content": content}]}
+    def encode(
+        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
+    ) -> bytes:
+        said: list[dict[str, Any]] = []
+        for turn in history:
+            said += [_asked(turn.item, turn.images), {"role": "assistant", "content": turn.answer}]
+        body: dict[str, Any] = {"model": self.model, "input": [*said, _asked(item, images)]}
         if item.system:
             body["instructions"] = item.system
         body |= self.extra
@@ -184,3 +185,11 @@ class OpenAIResponses:
 
     def error_detail(self, body: bytes) -> str:
         return error_detail(body)
+
+
+def _asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
+    content: list[dict[str, Any]] = [{"type": "input_text", "text": item.prompt}]
+    for meta, raw in zip(item.images, images, strict=True):
+        url = f"data:{MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
+        content.append({"type": "input_image", "detail": "auto", "image_url": url})
+    return {"role": "user", "content": content}

@@ -7,10 +7,9 @@ Whether a job is done, and where to ask for it, is read here; the asking is done
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 
 import jmespath
@@ -21,12 +20,11 @@ from jinja2 import Template as JinjaTemplate
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from urllib3.filepost import encode_multipart_formdata
 
-from mmload.model import ErrorKind, ImageFile, InputError, Item
+from mmload.model import ErrorKind, InputError, Item, Turn
 from mmload.profile.lines import key_lines, nearest_line
 from mmload.profile.problems import nearest
 from mmload.wire import Reader, Usage
 from mmload.wire.collected import (
-    MIME,
     UNREADABLE,
     Collected,
     Events,
@@ -38,29 +36,12 @@ from mmload.wire.collected import (
 )
 from mmload.wire.json_lines import LineStream
 from mmload.wire.template_file import Answer, Paths, Stream, TemplateFile, read
+from mmload.wire.template_values import Earlier, Image
 
-_VARIABLES: Final = ("id", "images", "max_tokens", "model", "prompt", "stream", "system", "task")
+_VARIABLES: Final = ("history", "id", "images", "max_tokens", "model", "prompt", "stream", "system", "task")
 _decode = msgspec.json.Decoder().decode
 Field = tuple[str, str | tuple[str, bytes, str]]
 """Name with text, or with file name, bytes and type: as ``encode_multipart_formdata`` takes it."""
-
-
-class Image:
-    """What a template may say of an image."""
-
-    def __init__(self, meta: ImageFile, raw: bytes) -> None:
-        self.name = PurePath(meta.file).name
-        self.format, self.width, self.height = meta.format, meta.width, meta.height
-        self.mime = MIME[meta.format]
-        self._raw = raw
-
-    @property
-    def base64(self) -> str:
-        return base64.b64encode(self._raw).decode()
-
-    @property
-    def data_url(self) -> str:
-        return f"data:{self.mime};base64,{self.base64}"
 
 
 class _Places:
@@ -231,6 +212,7 @@ class Template:
         self.version = sha256(raw).hexdigest()[:32]
         self._boundary = f"mmload-{self.version}"
         self._environment = _environment()
+        self._remembers = False
         self._body = self._compiled(self._told.request.body, "request", "body")
         self._texts = [
             self._compiled(part.text, "request", "parts", number, "text")
@@ -245,7 +227,14 @@ class Template:
             for key, path in (poll.model_dump(exclude_none=True, exclude={"every_s"}) if poll else {}).items()
         }
 
-    def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
+    def encode(
+        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
+    ) -> bytes:
+        if history and not self._remembers:
+            raise InputError(
+                f"{self._file}: request: no template of it says history, so that the pipeline would not know "
+                "what was said before; use {{ history }}, or set sessions.turns = 1"
+            )
         if stream and self._told.stream is None:
             raise InputError(
                 f"{self._file}: stream: missing, but target.streaming asks for streamed answers; "
@@ -253,6 +242,7 @@ class Template:
             )
         shown = [Image(meta, raw) for meta, raw in zip(item.images, images, strict=True)]
         values = {
+            "history": [Earlier(turn) for turn in history],
             "id": item.id,
             "images": shown,
             "max_tokens": item.max_tokens,
@@ -302,6 +292,7 @@ class Template:
             template = self._environment.from_string(source)
         except TemplateSyntaxError as e:
             raise InputError(f"{where}: not a Jinja2 template: {e.message} (its line {e.lineno})") from None
+        self._remembers |= "history" in used
         for name in sorted(used - self._environment.globals.keys() - set(_VARIABLES)):
             hint = nearest(name, _VARIABLES)
             raise InputError(f'{where}: found "{name}"; allowed are {", ".join(_VARIABLES)}{hint}')

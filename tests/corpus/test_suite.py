@@ -15,7 +15,7 @@ from task_samples import TASKS
 from mmload import corpus
 from mmload.corpus.bodies import streams
 from mmload.corpus.suite import pixel_hash
-from mmload.model import InputError
+from mmload.model import InputError, Turn
 from mmload.profile import Mix
 
 ALL = Mix(
@@ -120,7 +120,7 @@ def test_strata_are_task_size_and_answerable(suite: corpus.Suite) -> None:
 def test_bodies_hold_every_item_once_and_are_cached(suite: corpus.Suite) -> None:
     calls = []
 
-    def encode(item: object, images: list[bytes]) -> bytes:
+    def encode(item: object, images: list[bytes], history: list[Turn]) -> bytes:
         calls.append(item)
         flag = b"S" if item.streaming else b"-"  # type: ignore[attr-defined]  # an Item
         return flag + b"|".join([str(len(i)).encode() for i in images])

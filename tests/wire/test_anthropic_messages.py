@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 from wire.transcripts import (
+    HISTORY,
     ITEM,
     MESSAGE_START,
     MESSAGE_STOP,
@@ -56,6 +57,17 @@ def test_several_images_keep_their_order_and_the_system_prompt_stands_apart() ->
     assert body["system"] == "be brief" and body["stream"] is True
     kinds = [part["source"]["media_type"] for part in body["messages"][0]["content"][:2]]
     assert kinds == ["image/png", "image/jpeg"]
+
+
+def test_several_turns_go_before_the_question_with_their_pictures_and_answers() -> None:
+    body = json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], False, HISTORY))
+    alone = json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], False))
+    assert [m["role"] for m in body["messages"]] == [*["user", "assistant"] * 2, "user"]
+    assert body["messages"][-1:] == alone["messages"] and body["system"] == alone["system"]
+    first, answer, second, other = body["messages"][:-1]
+    assert [block["type"] for block in first["content"]] == ["image", "text"]
+    assert (answer["content"], other["content"]) == ('{"a": 1}', "b")
+    assert second["content"] == [{"type": "text", "text": "and?"}]
 
 
 def test_max_tokens_is_the_profiles_else_the_items() -> None:

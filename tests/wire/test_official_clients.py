@@ -11,6 +11,7 @@ from anthropic.types import message_create_params
 from openai.types.responses import response_create_params
 from pydantic import TypeAdapter
 from wire.transcripts import (
+    HISTORY,
     ITEM,
     MESSAGES_STREAM,
     MESSAGES_WHOLE,
@@ -99,4 +100,5 @@ def test_the_clients_types_accept_the_requests() -> None:
     ):
         for stream, kind in ((False, whole), (True, streamed)):
             accepts: TypeAdapter[Any] = TypeAdapter(kind)
-            accepts.validate_json(adapter.encode(ITEM, [b"png", b"jpeg"], stream))
+            for history in ((), HISTORY):
+                accepts.validate_json(adapter.encode(ITEM, [b"png", b"jpeg"], stream, history))

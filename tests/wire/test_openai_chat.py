@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wire.transcripts import HISTORY
 
 from mmload.model import ErrorKind, ImageFile, Item
 from mmload.wire import Reader
@@ -54,6 +55,18 @@ def test_the_request_carries_prompt_and_images_as_data_urls_and_only_what_was_as
     assert body["stream_options"] == {"include_usage": True}
     assert set(body) == {"model", "messages", "temperature", "stream", "stream_options"}
     assert "stream" not in json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], stream=False))
+
+
+def test_several_turns_go_before_the_question_with_their_pictures_and_answers() -> None:
+    body = json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], False, HISTORY))
+    alone = json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], False))
+    assert [m["role"] for m in body["messages"]] == ["system", *["user", "assistant"] * 2, "user"]
+    assert body["messages"][0] == alone["messages"][0] and body["messages"][-1] == alone["messages"][-1]
+    first, answer, second, other = body["messages"][1:-1]
+    assert [part["type"] for part in first["content"]] == ["text", "image_url"]
+    assert first["content"][1]["image_url"]["url"].endswith(base64.b64encode(b"one").decode())
+    assert (answer["content"], other["content"]) == ('{"a": 1}', "b")
+    assert second["content"] == [{"type": "text", "text": "and?"}]
 
 
 def test_structured_output_is_asked_for_by_the_profile_alone() -> None:

@@ -11,6 +11,7 @@ from wire.transcripts import (
     COMPLETED,
     CREATED,
     FUNCTION_CALL,
+    HISTORY,
     ITEM,
     ONE_IMAGE,
     RESPONSES_STREAM,
@@ -57,6 +58,17 @@ def test_several_images_keep_their_order_and_the_system_prompt_is_the_instructio
     assert body["instructions"] == "be brief" and body["stream"] is True
     urls = [part["image_url"] for part in body["input"][0]["content"][1:]]
     assert [url.split(";")[0] for url in urls] == ["data:image/png", "data:image/jpeg"]
+
+
+def test_several_turns_go_before_the_question_with_their_pictures_and_answers() -> None:
+    body = json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], False, HISTORY))
+    alone = json.loads(ADAPTER.encode(ITEM, [b"png", b"jpeg"], False))
+    assert [m["role"] for m in body["input"]] == [*["user", "assistant"] * 2, "user"]
+    assert body["input"][-1:] == alone["input"] and body["instructions"] == alone["instructions"]
+    first, answer, second, other = body["input"][:-1]
+    assert [part["type"] for part in first["content"]] == ["input_text", "input_image"]
+    assert (answer["content"], other["content"]) == ('{"a": 1}', "b")
+    assert second["content"] == [{"type": "input_text", "text": "and?"}]
 
 
 def test_structured_output_is_asked_for_by_the_profile_alone() -> None:

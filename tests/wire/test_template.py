@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wire.transcripts import ITEM, ONE_IMAGE
+from wire.transcripts import HISTORY, ITEM, ONE_IMAGE
 
 from mmload.model import ErrorKind, InputError
 from mmload.profile import load
@@ -221,7 +221,10 @@ WRONG = {
     "expression": (SSE_FILE.replace('"piece"', '"a["'), 'stream.delta: found "a["; it must be a JMESPath'),
     "format": (SSE_FILE.replace('"sse"', '"xml"'), 'found "xml"; allowed is "sse" or "json-lines"'),
     "secret": (SSE_FILE.replace('"X-Tenant"', "Authorization"), "a secret does not belong in a file"),
-    "variable": (PARTS_FILE.replace("{{ prompt", "{{ promt"), 'found "promt"; allowed are id, images'),
+    "variable": (
+        PARTS_FILE.replace("{{ prompt", "{{ promt"),
+        'found "promt"; allowed are history, id, images',
+    ),
     "syntax": (
         PARTS_FILE.replace("{{ prompt }}", "{{ prompt "),
         "request.parts.0.text: not a Jinja2 template",
@@ -290,3 +293,29 @@ def test_the_file_is_found_beside_the_profile(tmp_path: Path) -> None:
 def test_protocol_and_file_go_together(target: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"target\.template: .* go together"):
         load(profile(tmp_path, target))
+
+
+TALK_FILE = """
+[request]
+path = "/chat"
+body = '''
+{"talk": [{% for turn in history %}{"q": {{ turn.prompt | tojson }}, "a": {{ turn.answer | tojson }},
+   "images": {{ turn.images | map(attribute="base64") | list | tojson }}},{% endfor %}
+  {"q": {{ prompt | tojson }}, "images": {{ images | map(attribute="base64") | list | tojson }}}]}
+'''
+[answer]
+text = "text"
+"""
+
+
+def test_several_turns_go_where_the_file_says_history(tmp_path: Path) -> None:
+    talk = json.loads(make(tmp_path, TALK_FILE).encode(ITEM, [b"png", b"jpeg"], False, HISTORY))["talk"]
+    assert [turn["q"] for turn in talk] == ["what?", "and?", ITEM.prompt]
+    assert [turn.get("a") for turn in talk] == ['{"a": 1}', "b", None]
+    assert [len(turn["images"]) for turn in talk] == [1, 0, 2]
+    assert base64.b64decode(talk[0]["images"][0]) == b"one"
+
+
+def test_a_file_that_says_nothing_of_history_is_refused_for_several_turns(upload: Template) -> None:
+    with pytest.raises(InputError, match="no template of it says history"):
+        upload.encode(ITEM, [b"png", b"jpeg"], False, HISTORY)

@@ -1,8 +1,9 @@
 """Good answers of every protocol, byte by byte as their servers send them."""
 
 import json
+from dataclasses import replace
 
-from mmload.model import ImageFile, Item
+from mmload.model import ImageFile, Item, Turn
 
 ITEM = Item(
     index=0, id="a", task="t", variant="clean", severity=0, answerable=True, twin="", slices={},
@@ -15,6 +16,8 @@ ONE_IMAGE = Item(
     images=ITEM.images[:1], system="", prompt="what?", prompt_tokens=2, truth={}, evidence=(), nonce="",
     canaries=(),
 )  # fmt: skip
+HISTORY = [Turn(ONE_IMAGE, [b"one"], '{"a": 1}'), Turn(replace(ONE_IMAGE, images=(), prompt="and?"), [], "b")]
+"""What was said before ``ITEM``: a question about a picture, and another about the same."""
 
 
 def sse(*events: dict[str, object], named: bool = True) -> bytes:
