@@ -92,7 +92,7 @@ def compare(
     """
     from mmload import compare as comparing
     from mmload.compare.driving import drive
-    from mmload.compare.fallbacks import against_fallbacks
+    from mmload.compare.fallbacks import against_fallbacks, doing_without
     from mmload.report.comparing import comparison_text, write_comparison
 
     def say(line: str) -> None:
@@ -117,9 +117,10 @@ def compare(
             {"candidate": candidates, "target": target, "set": sets, "seed": seed, "workers": workers}
         )
         compared = [comparing.read_candidate(folder, name) for name, folder in _named(runs)]
-    found = comparing.compare(compared, baseline, gates == "matrix")
     kept = [comparing.read_candidate(folder, name) for name, folder in _named(fallbacks, "--fallback")]
-    found["fallbacks"] = against_fallbacks(compared, kept, plugins, right_usd, wrong_usd)
+    without = doing_without(compared, kept, plugins)
+    found = comparing.compare(compared, baseline, gates == "matrix", without=without)
+    found["fallbacks"] = against_fallbacks(compared, without, right_usd, wrong_usd)
     out.mkdir(parents=True, exist_ok=True)
     write_comparison(out, found)
     if as_json:

@@ -9,17 +9,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mmload import verdict
+from mmload.compare.fallbacks import DoingWithout, triage_gain
 from mmload.compare.pairing import Difference, described, differences
 from mmload.compare.ranking import Ranked, pareto_front, rank
 from mmload.compare.runs import Candidate, read_candidate
-from mmload.model import InputError, Verdict
+from mmload.model import CheckVerdict, InputError, Verdict
 from mmload.profile import Gates
-from mmload.scorecard import Matrix, matrix, scorecard
+from mmload.scorecard import TRIAGE_GAIN, Matrix, matrix, scorecard
+from mmload.summary import Evidence
 
 __all__ = ["SCHEMA_VERSION", "Candidate", "comparable", "compare", "exit_code", "read_candidate"]
 
 SCHEMA_VERSION: Final = "1.0.0"
 _NONE_SURVIVES, _UNSETTLED = 3, 4
+_OPEN: Final = CheckVerdict.INCONCLUSIVE.value
 
 
 def comparable(candidates: Sequence[Candidate]) -> None:
@@ -57,16 +60,20 @@ def compare(
     baseline: str | None = None,
     gates_of_matrix: bool = False,
     by: Matrix | None = None,
+    without: DoingWithout | None = None,
 ) -> dict[str, Any]:
-    """``compare.json``. All are held against the gates of the baseline's profile (default: the first's).
+    """``compare.json`` but ``fallbacks``. All are held against the gates of the baseline's profile (default:
+    the first's).
 
-    ``gates_of_matrix``: every limit of the scorecard is a gate too. Raises ``InputError`` for candidates that
-    do not compare, or share a name.
+    ``gates_of_matrix``: every limit of the scorecard is a gate too. ``without``: what one would do instead;
+    whoever does not beat the usual answer and rules on triage fails, whatever the gates. Raises
+    ``InputError`` for candidates that do not compare, or share a name.
     """
     by = by or matrix()
     base = _named(candidates, baseline)
     comparable(candidates)
-    judged = {c.name: _judge(c, base.profile.gates, by, gates_of_matrix) for c in candidates}
+    gains = {c.name: triage_gain(c, without) if without else None for c in candidates}
+    judged = {c.name: _judge(c, base.profile.gates, by, gates_of_matrix, gains[c.name]) for c in candidates}
     survivors = [n for n, j in judged.items() if j["verdict"] == Verdict.GO.value]
     ranked = rank({n: judged[n]["scorecard"]["rank_figures"] for n in survivors}, by)
     others = [c for c in candidates if c is not base]
@@ -94,7 +101,14 @@ def compare(
         "differences": described(found, by),
         "weights": {d.name: d.weight for d in by.dimension},
         "dimensions_left_out": list(ranked.left_out) if survivors else [],
-        "notes": _notes(candidates, base, apart, ranked, bool(survivors)),
+        "notes": [
+            *_notes(candidates, base, apart, ranked, bool(survivors)),
+            *(
+                f"{name}: too few triage items to say whether it beats the usual answer and rules there."
+                for name, j in judged.items()
+                if j["triage_open"] and not gates_of_matrix
+            ),
+        ],
     }
 
 
@@ -112,17 +126,22 @@ def _named(candidates: Sequence[Candidate], baseline: str | None) -> Candidate:
     return candidates[names.index(baseline)]
 
 
-def _judge(c: Candidate, gates: Gates, by: Matrix, gates_of_matrix: bool) -> dict[str, Any]:
+def _judge(
+    c: Candidate, gates: Gates, by: Matrix, gates_of_matrix: bool, gain: Evidence | None
+) -> dict[str, Any]:
     checks = verdict.checks(dict(c.figures), gates)
     decided = verdict.decide(bool(c.figures["validity"]["valid"]), checks)
     held = c.profile.model_copy(update={"gates": gates})
-    card = scorecard(c.figures, held, by)
+    card = scorecard(c.figures, held, by, {TRIAGE_GAIN: gain} if gain else None)
     rows = {k.name: {"limit": k.limit, "value": k.value, "verdict": k.verdict.value} for k in checks}
-    if gates_of_matrix and decided != Verdict.INVALID:
-        more = [row for d in card["dimensions"] for row in d["criteria"] if row["verdict"] is not None]
+    measured = [row for d in card["dimensions"] for row in d["criteria"] if row["verdict"] is not None]
+    # Too few triage items say nothing against a candidate, unless every limit of the matrix is asked for.
+    more = [r for r in measured if gates_of_matrix or (r["name"] == TRIAGE_GAIN and r["verdict"] != _OPEN)]
+    if more and decided != Verdict.INVALID:
         rows |= {r["name"]: {k: r[k] for k in ("limit", "value", "verdict")} for r in more}
         decided = _decide(r["verdict"] for r in rows.values())
-    return {"verdict": decided.value, "checks": rows, "scorecard": card}
+    open_ = any(r["name"] == TRIAGE_GAIN and r["verdict"] == _OPEN for r in measured)
+    return {"verdict": decided.value, "checks": rows, "scorecard": card, "triage_open": open_}
 
 
 def _decide(verdicts: Any) -> Verdict:

@@ -19,16 +19,20 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from mmload import corpus, plugins
-from mmload.compare.runs import Candidate, Floats
-from mmload.intervals import percentile_interval, resampled
+from mmload.compare.runs import Candidate, Floats, Ints
+from mmload.intervals import CONFIDENCE, mcnemar, percentile_interval, resampled
 from mmload.model import InputError, Item
 from mmload.scorecard import matrix
+from mmload.summary import Evidence
 from mmload.tasks.triage import decide
 
 _SILENT: Final = {"status": "insufficient_evidence", "answer": None}
 _SCOPE: Final = re.compile(r"It hits (.+?); (there is a workaround|no workaround)")
 _CAUSE: Final = re.compile(r"cause=(RC-\d{2})")
 _PER_THOUSAND: Final = 1000
+TRIAGE: Final = "triage"
+_BEATEN: Final = ("prior", "rules")
+"""What a candidate must beat on triage."""
 Answerer = Callable[[Item], Mapping[str, Any]]
 
 
@@ -44,39 +48,79 @@ class Fallback(NamedTuple):
     seconds: float | None
 
 
-def against_fallbacks(
-    candidates: Sequence[Candidate],
-    runs: Sequence[Candidate],
-    plugin_files: Sequence[Path],
-    right_usd: float | None,
-    wrong_usd: float | None,
-) -> dict[str, Any]:
-    """``fallbacks`` of ``compare.json``: every candidate against every fallback; why some are missing.
+class DoingWithout(NamedTuple):
+    """All fallbacks of a comparison, and why some are missing."""
 
-    ``right_usd`` and ``wrong_usd``: what an answer is worth, and what a wrong one costs; without both there
-    is no net value. Raises ``InputError`` for a run that did other work.
-    """
+    fallbacks: Sequence[Fallback]
+    notes: Sequence[str]
+    triage: Ints
+    """Index of the items of the triage task; empty if the suite is not at hand."""
+    n_items: int
+
+
+def doing_without(
+    candidates: Sequence[Candidate], runs: Sequence[Candidate], plugin_files: Sequence[Path] = ()
+) -> DoingWithout:
+    """``runs``: of what one would do instead. Raises ``InputError`` for a run that did other work."""
     from mmload.compare import comparable
 
     for run in runs:
         comparable([candidates[0], run])
     notes: list[str] = []
     known: list[Fallback] = []
+    triage = np.zeros(0, np.int64)
     n_items = 1 + max(int(c.rows.item.max(initial=-1)) for c in (*candidates, *runs))
     try:
         for file in plugin_files:
             plugins.register_file(file)
         items = corpus.load(Path(str(candidates[0].header["suite_dir"]))).items
-        known = offline(items)
-        n_items = len(items)
+        known, n_items = offline(items), len(items)
+        triage = np.array([item.index for item in items if item.task == TRIAGE], np.int64)
     except InputError as e:
         notes.append(f"prior, rules and text need the suite: {e}")
     known += [_of_run(run, n_items) for run in runs]
-    known.append(_human(n_items))
+    return DoingWithout([*known, _human(n_items)], notes, triage, n_items)
+
+
+def against_fallbacks(
+    candidates: Sequence[Candidate],
+    without: DoingWithout,
+    right_usd: float | None = None,
+    wrong_usd: float | None = None,
+) -> dict[str, Any]:
+    """``fallbacks`` of ``compare.json``: every candidate against every fallback; why some are missing.
+
+    ``right_usd`` and ``wrong_usd``: what an answer is worth, and what a wrong one costs; without both there
+    is no net value.
+    """
     rows = [
-        _row(c, _of_run(c, n_items), fallback, right_usd, wrong_usd) for c in candidates for fallback in known
+        _row(c, _of_run(c, without.n_items), fallback, right_usd, wrong_usd)
+        for c in candidates
+        for fallback in without.fallbacks
     ]
-    return {"right_usd": right_usd, "wrong_usd": wrong_usd, "rows": rows, "notes": notes}
+    return {"right_usd": right_usd, "wrong_usd": wrong_usd, "rows": rows, "notes": list(without.notes)}
+
+
+def triage_gain(c: Candidate, without: DoingWithout) -> Evidence | None:
+    """How much more often a candidate is right on triage than the usual answer and than rules: against
+    whichever leaves less, with one-sided 95% bounds over items. None without triage, or without the suite.
+
+    Few items that agree would make the bootstrap too sure: where not even the signs of the gains are
+    significant, the lower bound is no better than none.
+    """
+    mine = _of_run(c, without.n_items)
+    asked = without.triage[~np.isnan(mine.passed[without.triage])]
+    rivals = [f for f in without.fallbacks if f.name in _BEATEN]
+    if not len(asked) or not rivals:
+        return None
+    found = []
+    for rival in rivals:
+        gain = mine.passed[asked] - rival.passed[asked]
+        low, high = _bound(asked, gain, 2 * CONFIDENCE - 1)
+        if mcnemar(int((gain < 0).sum()), int((gain > 0).sum())) > 2 * (1 - CONFIDENCE):
+            low = min(low, 0.0)
+        found.append(Evidence(round(float(gain.mean()), 6), low, high, len(asked)))
+    return min(found, key=lambda e: (e.low, e.value))
 
 
 def offline(items: Sequence[Item]) -> list[Fallback]:
@@ -218,8 +262,8 @@ def _row(
     }
 
 
-def _bound(items: Any, values: Floats) -> tuple[float, float]:
-    """95% interval of a mean over items, which are resampled."""
+def _bound(items: Any, values: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Two-sided interval of a mean over items, which are resampled."""
     means = resampled(items, lambda w: w @ values / w.sum(axis=1))
-    found = percentile_interval(float(values.mean()), means, 0.95)
+    found = percentile_interval(float(values.mean()), means, confidence)
     return round(found.low, 8), round(found.high, 8)

@@ -6,6 +6,7 @@ others. Not aware of files or of how figures were measured.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,7 +45,8 @@ def rank(figures: Mapping[str, Mapping[str, float | None]], matrix: Matrix) -> R
     ).reshape(len(names), len(known))
     if not names or weights.sum() <= 0:
         return Ranked(tuple(names), dict.fromkeys(names, 0.0), {}, {}, left_out)
-    score = table @ (weights / weights.sum())
+    # Not a matrix product: its last digits depend on how many rows there are, and so would the order of ties.
+    score = [math.fsum(row) for row in table * (weights / weights.sum())]
     order = sorted(range(len(names)), key=lambda i: (-score[i], names[i]))
     share = _first_share(table, weights, matrix)
     return Ranked(

@@ -21,20 +21,28 @@ OWN: Final = {
     "headroom_min": Gate("throughput", upper=False),
     "friction_index_max": Gate("friction", upper=True),
     "violation_ratio_max": Gate("safety", upper=True),
+    "triage_gain_min": Gate("accuracy", upper=False),
 }
 """Measures of the scorecard that are no gates of a profile."""
+TRIAGE_GAIN: Final = "triage_gain_min"
+"""Known to a comparison only, which has the baselines; a run's own scorecard leaves it out."""
 
 
-def scorecard(figures: Mapping[str, Any], profile: Profile, by: Matrix | None = None) -> dict[str, Any]:
+def scorecard(
+    figures: Mapping[str, Any],
+    profile: Profile,
+    by: Matrix | None = None,
+    more: Mapping[str, Evidence] | None = None,
+) -> dict[str, Any]:
     """``scorecard`` of ``summary.json``: ``{matrix, dimensions, friction}``.
 
-    A dimension fails if one of its measures fails, is inconclusive if none fails and one is open, passes if
-    all that have a limit pass; null if none has one.
+    ``more``: evidence that is not in the figures of a run. A dimension fails if one of its measures fails, is
+    inconclusive if none fails and one is open, passes if all that have a limit pass; null if none has one.
     """
     by = by or matrix()
     rough = friction(figures, profile, by)
     evidence = {name: from_dict(e) for name, e in figures["evidence"].items()}
-    evidence |= _own(figures, profile, rough)
+    evidence |= {**_own(figures, profile, rough), **(more or {})}
     limits = profile.gates.model_dump(exclude_none=True)
     bursts = any(phase.shape == "burst" for phase in profile.phase)
     return {
@@ -93,7 +101,8 @@ def _dimension(
         _criterion(c, evidence.get(c.name, UNKNOWN), limits)
         for c in dimension.criterion
         # Nothing to recover from: the limit of the matrix does not apply, that of a profile does.
-        if bursts or c.name != "recovery_s_max" or c.name in limits
+        if (bursts or c.name != "recovery_s_max" or c.name in limits)
+        and (c.name != TRIAGE_GAIN or c.name in evidence)
     ]
     verdicts = {row["verdict"] for row in rows} - {None}
     worst = next((v for v in ("fail", "inconclusive", "pass") if v in verdicts), None)

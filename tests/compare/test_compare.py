@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from synthetic import Stretch, synthetic_run
 
 from mmload.cli import run_program
 from mmload.compare import compare, exit_code, read_candidate
+from mmload.compare.fallbacks import DoingWithout, Fallback
 from mmload.launch.finish import finish
 from mmload.model import InputError
 from mmload.summary import RunReader
@@ -79,6 +81,39 @@ def test_the_limits_of_the_matrix_count_if_asked_for(read):
     found = compare([read["good"], read["fair"]], gates_of_matrix=True)
     assert len(found["gates"]) > len(GATES)
     assert all(c["verdict"] != "go" for c in found["candidates"])
+
+
+def bars(prior, rules, triage):
+    """What one would do without, of declared quality, on so many triage items."""
+    known = [
+        Fallback(name, "declared", np.full(60, share), np.full(60, 1 - share), 0.0, 0.0)
+        for name, share in (("prior", prior), ("rules", rules))
+    ]
+    return DoingWithout(known, (), np.arange(triage), 60)
+
+
+def test_who_does_not_beat_rules_on_triage_is_out_whatever_the_gates_say(read):
+    pair = [read["good"], read["fair"]]
+    assert all(c["rank"] for c in compare(pair, without=bars(0.1, 0.3, 60))["candidates"])
+    found = compare(pair, without=bars(0.1, 0.94, 60))
+    by = {c["name"]: c for c in found["candidates"]}
+    assert by["fair"]["verdict"] == "no-go" and by["fair"]["rank"] is None
+    assert by["fair"]["failed_gates"] == ["triage_gain_min"] and by["good"]["failed_gates"] == []
+    accuracy = found["scorecards"][0]
+    assert accuracy["dimension"] == "accuracy" and accuracy["by_candidate"]["fair"] == "fail"
+    gate = next(g for g in found["gates"] if g["name"] == "triage_gain_min")
+    assert gate["limit"] == 0.01 and gate["by_candidate"]["fair"]["value"] < 0
+    # It must beat both: a good table is no excuse for losing to the usual answer.
+    assert compare(pair, without=bars(0.94, 0.1, 60))["candidates"][1]["rank"] is None
+
+
+def test_too_few_triage_items_are_noted_and_decide_only_if_every_limit_is_asked_for(read):
+    pair = [read["good"], read["fair"]]
+    found = compare(pair, without=bars(0.5, 0.5, 2))
+    assert all(c["rank"] for c in found["candidates"])
+    assert sum("too few triage items" in note for note in found["notes"]) == 2
+    strict = compare(pair, gates_of_matrix=True, without=bars(0.5, 0.5, 2))
+    assert any("triage_gain_min" in c["open_gates"] for c in strict["candidates"])
 
 
 def test_every_result_names_the_matrix_it_was_made_by(read):

@@ -46,6 +46,16 @@ def test_a_further_candidate_reorders_no_others(figures):
     assert kept == list(rank(fewer, matrix()).order)
 
 
+def test_twins_keep_their_order_however_many_others_there_are():
+    twins = dict.fromkeys(
+        "bc", dict.fromkeys(FIGURES, 0.0) | {"critical_hallucination": 0.048867633146447945}
+    )
+    none = dict.fromkeys(FIGURES, 0.0)
+    for others in ("", "a", "ad", "ade", "adef"):
+        order = rank({**twins, **dict.fromkeys(others, none)}, matrix()).order
+        assert [n for n in order if n in "bc"] == ["b", "c"]
+
+
 def test_a_dimension_that_one_has_no_figure_for_ranks_nobody():
     found = rank({"a": FIGURES, "b": FIGURES | {"robustness_loss": None}}, matrix())
     assert found.left_out == ("robustness",)

@@ -50,7 +50,7 @@ def test_the_identity_is_of_the_content_and_not_of_its_comments(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('version = "1.1.0"', 'version = "latest"', "semantic version"),
+        ('version = "1.2.0"', 'version = "latest"', "semantic version"),
         ("weight = 0.25", 'weight = "much"', "weight"),
         ("[ranking]", "[rankings]", "rankings"),
         ("target = 1.0", "target = 0.5", "must differ"),
