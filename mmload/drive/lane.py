@@ -200,7 +200,7 @@ class Lane(User):
         traffic, endpoint = self.traffic, self.endpoint
         t0 = traffic.t0_ns
         failure, reader = attempt.failure, attempt.reader
-        seq, due_ns, phase, item, pi, sampled , _began_ns = arrival
+        seq, due_ns, phase, item, pi, sampled, _began_ns = arrival
         outcome, error, detail = _OK, "", ""
         end_ns = attempt.last_byte_ns
         if failure is not None:
