@@ -200,7 +200,7 @@ class Lane(User):
         traffic, endpoint = self.traffic, self.endpoint
         t0 = traffic.t0_ns
         failure, reader = attempt.failure, attempt.reader
-        seq, due_ns, phase, item, pi, sampled, _began_ns = arrival
+        seq, due_ns, phase, item, pi, sampled, began_ns = arrival
         outcome, error, detail = _OK, "", ""
         end_ns = attempt.last_byte_ns
         if failure is not None:
@@ -259,6 +259,7 @@ class Lane(User):
                     reader.reasoning_events if reader else 0,
                     reader.tool_call_events if reader else 0,
                     attempt.first_reasoning_ns - t0 if attempt.first_reasoning_ns else None,
+                    began_ns,
                 )
             ),
             Answer(seq, item, text) if sampled and failure is None else None,
