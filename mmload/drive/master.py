@@ -290,7 +290,7 @@ def main() -> None:
     try:
         code = _run(options)
     except (MmloadError, OSError) as e:
-        print(f"mmload: {e}", file=sys.stderr)  # noqa: T201 # the launcher reads it from here
+        sys.stderr.write(f"mmload: {e}\n")  # where the launcher reads it
         code = e.exit_code if isinstance(e, MmloadError) else 1
     sys.exit(code)
 

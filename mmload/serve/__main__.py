@@ -37,10 +37,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         asyncio.run(_serve(options))
     except MmloadError as error:
-        print(f"mmload serve: {error}", file=sys.stderr)  # noqa: T201 - the message of a command
+        sys.stderr.write(f"mmload serve: {error}\n")
         return error.exit_code
     except OSError as error:
-        print(f"mmload serve: cannot listen on {options.host}:{options.port}: {error}", file=sys.stderr)  # noqa: T201 - same
+        sys.stderr.write(f"mmload serve: cannot listen on {options.host}:{options.port}: {error}\n")
         return 2
     return 0
 

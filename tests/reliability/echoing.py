@@ -19,7 +19,7 @@ class Echo(BaseHTTPRequestHandler):
     """Four kinds of answer in turn: good, refused, redirected, good with the key in every field."""
 
     protocol_version = "HTTP/1.1"
-    server: EchoServer  # type: ignore[assignment]
+    server: EchoServer
 
     def do_GET(self) -> None:
         self.server.paths.append(self.path)

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of what reads foreign bytes: ``python tests/reliability/fuzz.py TARGET [options]``.
 
-Targets: http, sse, chat, responses, messages, template, journal, metrics, profile, scorers. A target takes any
-bytes and must neither raise what it does not promise nor hang. ``make fuzz`` gives each a bounded run; the
+Targets: http, sse, chat, responses, messages, template, journal, metrics, profile, scorers. A target takes
+any bytes and must neither raise what it does not promise nor hang. ``make fuzz`` gives each a bounded run; the
 corpus that it begins with is tests/reliability/corpus/TARGET; it is kept small by hand, finds stay in a
 scratch folder.
 """
@@ -77,13 +77,13 @@ def adapter(make: Callable[[str], object]) -> Callable[[bytes], None]:
     def check(data: bytes) -> None:
         if not data:
             return
-        reader = one.reader(bool(data[0] & 1))  # type: ignore[attr-defined]
+        reader = one.reader(bool(data[0] & 1))
         step, body = data[0] // 2 + 1, data[1:]
         for k in range(0, len(body), step):
             reader.feed(body[k : k + step])
         reader.close()
         assert isinstance(reader.text, str)
-        one.error_detail(body)  # type: ignore[attr-defined]
+        one.error_detail(body)
 
     return check
 
@@ -106,7 +106,7 @@ def journals(data: bytes) -> None:
     if data[:1] == b"=":
         payload = data[1:]
         data = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
-    journal.read(InMemory(journal.MAGIC + data))  # type: ignore[arg-type]
+    journal.read(InMemory(journal.MAGIC + data))
 
 
 def metrics(data: bytes) -> None:
@@ -137,7 +137,7 @@ def scorers() -> Callable[[bytes], None]:
         if not data:
             return
         task, item = items[data[0] % len(items)]
-        score = task.score(item, data[1:].decode("utf-8", "replace"), 0)  # type: ignore[attr-defined]
+        score = task.score(item, data[1:].decode("utf-8", "replace"), 0)
         assert 0.0 <= score.value <= 1.0
 
     return check

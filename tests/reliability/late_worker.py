@@ -10,9 +10,9 @@ started = worker.Worker.__init__
 
 def late(self: worker.Worker, *arguments: object) -> None:
     gevent.sleep(2)
-    started(self, *arguments)  # type: ignore[arg-type]
+    started(self, *arguments)
 
 
 assert Environment is not None
-worker.Worker.__init__ = late  # type: ignore[method-assign,assignment]
+worker.Worker.__init__ = late
 worker.main()

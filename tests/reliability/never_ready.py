@@ -9,7 +9,7 @@ from mmload.drive import master
 from mmload.model import MmloadError
 
 assert Environment is not None
-master._PREPARE_S = 1.0  # type: ignore[misc]
+master._PREPARE_S = 1.0
 
 
 def prepared(worker_count: int) -> str:
