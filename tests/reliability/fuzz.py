@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of what reads foreign bytes: ``python tests/reliability/fuzz.py TARGET [options]``.
 
 Targets: http, sse, chat, responses, messages, template, journal, metrics, profile, scorers. A target takes
-any bytes and must neither raise what it does not promise nor hang. ``make fuzz`` gives each a bounded run; the
-corpus that it begins with is tests/reliability/corpus/TARGET; it is kept small by hand, finds stay in a
+any bytes and must neither raise what it does not promise nor hang. ``make fuzz`` gives each a bounded run;
+the corpus that it begins with is tests/reliability/corpus/TARGET; it is kept small by hand, finds stay in a
 scratch folder.
 """
 
