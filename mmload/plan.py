@@ -56,6 +56,15 @@ class Plan:
         return self.shapes[names.index(self.schedule.phases[phase].group)]
 
     @property
+    def prompt_tokens(self) -> list[int]:
+        """Text that each item's request carries, what was said before in its session included (estimated)."""
+        items = self.suite.items
+        own = [item.prompt_tokens for item in items]
+        if self.scripts is None:
+            return own
+        return self.scripts.carried(own, [corpus.reference_tokens(item) for item in items])
+
+    @property
     def bursts(self) -> list[tuple[float, float]]:
         """Burst windows of the whole run, in seconds from its start."""
         return [

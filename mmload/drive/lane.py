@@ -264,6 +264,8 @@ class Lane(User):
             ),
             Answer(seq, item, text) if sampled and failure is None else None,
         )
+        if traffic.sessions is not None:
+            traffic.ended(traffic.sessions, arrival, end_ns - t0, error)
 
 
 def _is_stale(failure: Failure, attempt: Attempt) -> bool:

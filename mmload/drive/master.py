@@ -27,7 +27,7 @@ from mmload import journal
 from mmload import plan as planning
 from mmload.drive import messages
 from mmload.drive.lane import Lane
-from mmload.drive.pump import not_sent
+from mmload.drive.outbox import not_sent
 from mmload.drive.shape import PlanShape
 from mmload.drive.web import add_page
 from mmload.model import NS_PER_MS, Arrival, ErrorKind, MmloadError, Outcome, Record
@@ -226,19 +226,25 @@ class Master:
             self.journal.append(journal.RECORDS, records[i : i + 1000])
 
     def _unrecorded(self, index: int) -> list[Record]:
-        """Records for the arrivals of a lost worker of which nothing was received."""
+        """Records for the requests of a lost worker of which nothing was received."""
         known: set[int] = set()
         for kind, body in journal.Follower(self.path).poll():
             if kind == journal.RECORDS:
                 known.update(r.seq for r in body)
         share = self.plan.schedule.stripe(index, self.expected)
-        arrivals = (share.arrival(i) for i in range(len(share)))
-        return [self._lost_record(a, index) for a in arrivals if a.seq not in known]
+        turns = self.plan.schedule.turns
+        records: list[Record] = []
+        for arrival in (share.arrival(i) for i in range(len(share))):
+            rest = turns.rest(arrival, arrival.due_ns) if turns is not None else []
+            lost = [a for a in (arrival, *rest) if a.seq not in known]
+            # Of a session only the first turn of which nothing is known can have been sent.
+            records += [self._lost_record(a, index, sent=a is lost[0]) for a in lost]
+        return records
 
-    def _lost_record(self, arrival: Arrival, index: int) -> Record:
+    def _lost_record(self, arrival: Arrival, index: int, sent: bool) -> Record:
         size = int(self.plan.bodies.length[arrival.item])
         record = not_sent(arrival, index, size, ErrorKind.WORKER_LOST, "its worker was lost")
-        sent = arrival.due_ns <= self._now()
+        sent = sent and arrival.due_ns <= self._now()
         return record._replace(outcome=Outcome.FAILED if sent else Outcome.NOT_SENT, attempts=int(sent))
 
 

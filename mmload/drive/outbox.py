@@ -12,7 +12,7 @@ from typing import Any, Final
 import gevent
 import msgspec
 
-from mmload.model import Answer, Record, Telemetry
+from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record, Telemetry
 
 _BATCH: Final = 128
 """Rows encoded in one go: 0.1 ms of work."""
@@ -68,3 +68,16 @@ class Outbox:
         self.recorded += len(records)
         self._telemetry, self._events = [], []
         self._send(parts)
+
+
+def not_sent(arrival: Arrival, worker: int, size: int, kind: ErrorKind, detail: str) -> Record:
+    """Record of an arrival that never left."""
+    return Record(
+        seq=arrival.seq, phase=arrival.phase, item=arrival.item, worker=worker, due_ns=arrival.due_ns,
+        sent_ns=None, first_byte_ns=None, first_token_ns=None, end_ns=None,
+        outcome=Outcome.NOT_SENT, error=kind, status=0, attempts=0, attempt_errors="", stale_retries=0,
+        request_bytes=size, response_bytes=0, tokens_in=None, tokens_out=None, tokens_cached=None,
+        usage_source="", content_events=0, gaps_us=b"", server_timing="", model="", finish_reason="",
+        kernel_clock=False, reused_connection=False, pi=arrival.pi, sampled=arrival.sampled,
+        error_detail=detail, began_ns=arrival.began_ns,
+    )  # fmt: skip

@@ -18,21 +18,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import gevent
-import numpy as np
 from gevent.event import Event
 from gevent.hub import get_hub
 
+from mmload.drive.arrivals import NEVER, Arrivals, Conversations
 from mmload.drive.clock import Clock
 from mmload.drive.connection import TimedOut
 from mmload.drive.endpoint import Endpoint
-from mmload.drive.outbox import Outbox
+from mmload.drive.outbox import Outbox, not_sent
 from mmload.drive.oversample import as_planned
 from mmload.drive.timerfd import TimerFd
-from mmload.model import NS_PER_MS, NS_PER_S, Arrival, ErrorKind, Outcome, PhasePlan, Record
+from mmload.model import NS_PER_MS, NS_PER_S, Arrival, ErrorKind, PhasePlan
 from mmload.schedule import Schedule
 
-_CHUNK: Final = 128
-"""Arrivals made ready together: 0.1 ms of work, which is the most that the send may be late by it."""
 _CLOSED_CHUNK: Final = 256
 """Requests of a closed-loop phase that are prepared together."""
 _BURST: Final = 64
@@ -41,55 +39,7 @@ _SWEEP_S: Final = 0.05
 _TICK_NS: Final = 20 * NS_PER_MS
 """How often a closed-loop phase looks whether its shape allows more lanes."""
 _HEARTBEAT_NS: Final = 100 * NS_PER_MS
-_NEVER: Final = 1 << 62
-
-
-class _Arrivals:
-    """The arrivals of one stripe in due order, made from the arrays a chunk at a time."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._set(schedule.due_ns, schedule.seq, schedule.phase, schedule.item, schedule.pi, schedule.sampled)
-
-    def _set(self, due: Any, *columns: Any) -> None:
-        self._columns = (due, *columns)
-        self._at = 0
-        self._rows: list[Arrival] = []
-        self._next = 0
-        self._fill()
-
-    def _fill(self) -> None:
-        due, seq, phase, item, pi, sampled = (c[self._at : self._at + _CHUNK].tolist() for c in self._columns)
-        self._rows = [Arrival(*row) for row in zip(seq, due, phase, item, pi, sampled, strict=True)]
-        self._at += len(self._rows)
-        self._next = 0
-        self.due_ns = self._rows[0].due_ns if self._rows else _NEVER
-
-    def pop(self) -> Arrival:
-        arrival = self._rows[self._next]
-        self._next += 1
-        if self._next < len(self._rows):
-            self.due_ns = self._rows[self._next].due_ns
-        else:
-            self._fill()
-        return arrival
-
-    def merge(self, schedule: Schedule) -> None:
-        """Take over arrivals of a worker that was lost."""
-        rest = self._at - (len(self._rows) - self._next)
-        ours = [c[rest:] for c in self._columns]
-        theirs = [
-            schedule.due_ns, schedule.seq, schedule.phase, schedule.item, schedule.pi, schedule.sampled,
-        ]  # fmt: skip
-        joined: list[Any] = [np.concatenate([a, b]) for a, b in zip(ours, theirs, strict=True)]
-        order = np.lexsort((joined[1], joined[0]))
-        self._set(*(c[order] for c in joined))
-
-    def remaining(self) -> list[Arrival]:
-        """All that has not been popped; empties this."""
-        left: list[Arrival] = []
-        while self.due_ns != _NEVER:
-            left.append(self.pop())
-        return left
+_CUT: Final = (ErrorKind.SESSION_CUT, "the drain time ended before its session had come so far")
 
 
 class Traffic:
@@ -106,8 +56,10 @@ class Traffic:
         outbox: Outbox,
         clock: Clock,
         drain_ns: int,
+        go_on: bool = False,
     ) -> None:
-        """``users_at`` and ``think_s`` by phase; ``users_at`` is ``None`` for an open loop."""
+        """``users_at`` and ``think_s`` by phase; ``users_at`` is ``None`` for an open loop. ``go_on``: a
+        session goes on after a turn that failed."""
         self.schedule = schedule
         self.index = index
         self.count = count
@@ -129,7 +81,13 @@ class Traffic:
         self._rank, self._sharing = index, count
         self._users_at = users_at
         self._think_s = think_s
-        self._arrivals = _Arrivals(schedule.stripe(index, count))
+        mine, turns = schedule.stripe(index, count), schedule.turns
+        self.sessions = None if turns is None else Conversations(mine, turns)
+        """Only where requests come in sessions of several turns."""
+        self._arrivals = self.sessions or Arrivals(mine)
+        self._go_on = go_on
+        self._no_more: tuple[ErrorKind, str] | None = None
+        """Why turns that are not due yet will not be sent, once that is so."""
         self._closed_phases = [p for p in schedule.phases if not p.open_loop]
         self._closed: PhasePlan | None = None
         self._closed_active = 0
@@ -159,10 +117,8 @@ class Traffic:
         if self.closing:
             return
         self.closing = True
-        left = list(self._backlog) + self._arrivals.remaining()
-        self._backlog.clear()
-        for arrival in left:
-            self._not_sent(arrival, kind, detail)
+        self._no_more = (kind, detail)
+        self._give_up(kind, detail)
         self._closed = None
         now = time.monotonic_ns() - self.t0_ns
         self.end_ns = min(self.end_ns, now)
@@ -214,6 +170,22 @@ class Traffic:
         finally:
             self._closed_active -= 1
 
+    # --- sessions -------------------------------------------------------------------------------
+
+    def ended(self, sessions: Conversations, arrival: Arrival, end_ns: int, error: str) -> None:
+        """A turn has ended: the next of its session comes due, or none of them does."""
+        turn = sessions.later(arrival, end_ns)
+        if turn is None:
+            return
+        if self._no_more is None and (not error or self._go_on):
+            sessions.add(turn)
+            if turn.due_ns + self.t0_ns < self._armed_ns:
+                self._rearm(time.monotonic_ns())
+            return
+        kind, detail = self._no_more or (ErrorKind.SESSION_ENDED, f"a turn before it ended as {error}")
+        for left in sessions.rest(arrival._replace(due_ns=end_ns)):
+            self._not_sent(left, kind, detail)
+
     # --- closed loop ----------------------------------------------------------------------------
 
     def _allowed(self, phase: PhasePlan, now_ns: int) -> int:
@@ -245,7 +217,7 @@ class Traffic:
 
     def _tend_closed(self, now: int) -> int:
         """Open and close closed-loop phases, wake lanes that the shape allows; when to look again."""
-        look = _NEVER
+        look = NEVER
         before, self._closed = self._closed, None
         for phase in self._closed_phases:
             if now < phase.start_ns:
@@ -266,7 +238,7 @@ class Traffic:
     # --- in the hub -----------------------------------------------------------------------------
 
     def _rearm(self, now_ns: int, look_ns: int = 0) -> None:
-        at = min(self.t0_ns + min(self._arrivals.due_ns, look_ns or _NEVER), now_ns + _HEARTBEAT_NS)
+        at = min(self.t0_ns + min(self._arrivals.due_ns, look_ns or NEVER), now_ns + _HEARTBEAT_NS)
         self._armed_ns = at
         self._timer.arm(at)
 
@@ -298,13 +270,12 @@ class Traffic:
             return
         out_of_time = now >= self.end_ns + self._drain_ns
         if out_of_time:
-            left = list(self._backlog) + self._arrivals.remaining()
-            self._backlog.clear()
-            for arrival in left:
-                self._not_sent(arrival, ErrorKind.SCHEDULE_DROP, "no lane came free before the drain ended")
+            if self._no_more is None:
+                self._no_more = _CUT
+            self._give_up(ErrorKind.SCHEDULE_DROP, "no lane came free before the drain ended")
             for lane in tuple(self.in_flight):
                 lane.greenlet.throw(TimedOut(ErrorKind.LOCAL_CANCELLED))
-        if not self.in_flight and not self._backlog and self._arrivals.due_ns == _NEVER:
+        if not self.in_flight and not self._backlog and self._arrivals.due_ns == NEVER:
             self.finished.set()
 
     def _sweep(self) -> None:
@@ -316,18 +287,15 @@ class Traffic:
                 connection.deadline_ns = 0
                 lane.greenlet.throw(TimedOut(connection.deadline_kind))
 
+    def _give_up(self, kind: ErrorKind, detail: str) -> None:
+        """Send nothing of what is due, nor what would come due later."""
+        left = list(self._backlog) + self._arrivals.remaining()
+        self._backlog.clear()
+        now = time.monotonic_ns() - self.t0_ns
+        for arrival in left:
+            self._not_sent(arrival, *((kind, detail) if arrival.due_ns <= now else self._no_more or _CUT))
+            for turn in self.sessions.rest(arrival) if self.sessions is not None else ():
+                self._not_sent(turn, *(self._no_more or _CUT))
+
     def _not_sent(self, arrival: Arrival, kind: ErrorKind, detail: str) -> None:
         self.outbox.add(not_sent(arrival, self.index, self.endpoint.length[arrival.item], kind, detail), None)
-
-
-def not_sent(arrival: Arrival, worker: int, size: int, kind: ErrorKind, detail: str) -> Record:
-    """Record of an arrival that never left."""
-    return Record(
-        seq=arrival.seq, phase=arrival.phase, item=arrival.item, worker=worker, due_ns=arrival.due_ns,
-        sent_ns=None, first_byte_ns=None, first_token_ns=None, end_ns=None,
-        outcome=Outcome.NOT_SENT, error=kind, status=0, attempts=0, attempt_errors="", stale_retries=0,
-        request_bytes=size, response_bytes=0, tokens_in=None, tokens_out=None, tokens_cached=None,
-        usage_source="", content_events=0, gaps_us=b"", server_timing="", model="", finish_reason="",
-        kernel_clock=False, reused_connection=False, pi=arrival.pi, sampled=arrival.sampled,
-        error_detail=detail,
-    )  # fmt: skip

@@ -35,6 +35,3 @@ class TimerFd:
         """Fire at ``at_ns`` (monotonic); at once if that has passed. An expiry not yet seen is forgotten."""
         self._spec[2], self._spec[3] = divmod(at_ns, _NS) if at_ns > 0 else (0, 1)
         self._settime(self.fd, _ABSTIME, self._address, None)
-
-    def close(self) -> None:
-        os.close(self.fd)

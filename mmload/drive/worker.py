@@ -102,7 +102,7 @@ class Worker:
             str(bodies.file),
             bodies.offset.tolist(),
             bodies.length.tolist(),
-            [item.prompt_tokens for item in plan.suite.items],
+            plan.prompt_tokens,
             int(data["trace_prefix"], 16),
         )
         endpoint.resolve()
@@ -122,6 +122,7 @@ class Worker:
             self.outbox,
             Clock(),
             int(profile.drain_s * NS_PER_S),
+            profile.sessions.after_failure == "continue",
         )
         if profile.quality.sample_slow:
             slo_ns = [round(profile.slo_of(item.task).e2e_ms * NS_PER_MS) for item in plan.suite.items]
