@@ -23,6 +23,8 @@ class Ask(NamedTuple):
     """What must be known of an item to give it a place."""
 
     task: str
+    system: str
+    """A session has one system text throughout, or its beginning could not be cached."""
     kin: str
     """The same for twins: they are never in one script, or the answer to one would give away the other."""
     pictures: tuple[str, ...]
@@ -106,33 +108,33 @@ def reference_tokens(item: Item) -> int:
 
 def scripts(sessions: Sessions, items: Sequence[Item], seed: int) -> Scripts | None:
     """Scripts over the items of a suite; None if every session has one turn."""
-    asks = [Ask(i.task, i.twin or i.id, tuple(m.sha256 for m in i.images)) for i in items]
+    asks = [Ask(i.task, i.system, i.twin or i.id, tuple(m.sha256 for m in i.images)) for i in items]
     return arrange(sessions, asks, seed)
 
 
 def arrange(sessions: Sessions, asks: Sequence[Ask], seed: int) -> Scripts | None:
     """As ``scripts``, of what is known of the items.
 
-    All turns of a script are of one task. Lengths are dealt out in proportion to their weights; what is left
-    over of a task fills no script. Raises ``InputError`` for a task with too few items for any.
+    All turns of a script are of one task and have one system text. Lengths are dealt out in proportion to
+    their weights; what is left over fills no script. Raises ``InputError`` for a task with too few items.
     """
     if not sessions.several:
         return None
-    by_task: dict[str, list[int]] = {}
+    groups: dict[tuple[str, str], list[int]] = {}
     for number, ask in enumerate(asks):
-        by_task.setdefault(ask.task, []).append(number)
+        groups.setdefault((ask.task, ask.system), []).append(number)
     made: list[tuple[int, ...]] = []
-    for task, members in by_task.items():
-        rng = random.Random(f"{seed}|scripts|{task}")
+    for (task, system), members in groups.items():
+        rng = random.Random(f"{seed}|scripts|{task}|{system}")
         rng.shuffle(members)
-        lengths = _lengths(rng, sessions, len(members))
-        found = _filled(lengths, members, asks)
-        if not found:
+        made += _filled(_lengths(rng, sessions, len(members)), members, asks)
+    heard = {asks[script[0]].task for script in made}
+    for task in dict.fromkeys(ask.task for ask in asks):
+        if task not in heard:
             raise InputError(
-                f'sessions.turns: {len(members)} items of the task "{task}" make no session of '
-                f"{min(sessions.weights)} turns; raise mix.items, or lower the turns"
+                f'sessions.turns: {sum(ask.task == task for ask in asks)} items of the task "{task}" make no '
+                f"session of {min(sessions.weights)} turns; raise mix.items, or lower the turns"
             )
-        made += found
     return Scripts(tuple(made), len(asks))
 
 

@@ -55,6 +55,9 @@ class Sim(_Strict):
     """Requests that may wait for a model worker; beyond it the pipeline sheds."""
     image_cache: Annotated[int, Field(ge=0)] = 64
     """Pictures whose encoding is kept: a repeated one costs no prefill and is billed as cached."""
+    prefix_cache: Annotated[int, Field(ge=0)] = 1024
+    """Prompts whose prefill is kept: a later turn of a session pays only for what is new, the rest is billed
+    as cached."""
     speed: Positive = 7.0
     """Divides every simulated service time: 2 serves twice as fast."""
     jitter: Annotated[float, Field(ge=0, le=2)] = 0.2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,16 @@ class ApiError(Exception):
         return msgspec.json.encode({"error": error})
 
 
+class Said(NamedTuple):
+    """One message."""
+
+    role: str
+    text: str
+    """Its texts, joined by newlines."""
+    images: tuple[str, ...]
+    """Data URLs as they came, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One chat request, validated."""
@@ -56,27 +66,80 @@ class Ask:
     """A JSON answer was asked for, by ``response_format`` or in words."""
     tool: str | None = None
     """The function that the answer must call: the one chosen by the client, or its first."""
+    history: tuple[Said, ...] = ()
+    """Messages up to the last answer: what was said before in the conversation."""
+    question: str = ""
+    """Text after the last answer; empty where nothing was said before."""
+
+    @property
+    def asked(self) -> str:
+        """The text that is to be answered now."""
+        return self.question if self.history else self.text
+
+    @property
+    def subject(self) -> slice:
+        """Which of the images are asked about: those after the last answer, else those shown last."""
+        before = [len(said.images) for said in self.history]
+        shown = sum(before)
+        if shown < len(self.images) or not shown:
+            return slice(shown, None)
+        while not before[-1]:
+            before.pop()
+        return slice(shown - before[-1], None)
+
+
+def asking(
+    data: Mapping[str, Any],
+    model: str,
+    said: Sequence[Said],
+    *,
+    include_usage: bool,
+    max_tokens: int,
+    structured: bool,
+    tool: str | None,
+) -> Ask:
+    """The request that the messages make, in any protocol. Raises ApiError 400 for too many images."""
+    images = tuple(image for one in said for image in one.images)
+    if len(images) > MAX_IMAGES:
+        raise ApiError(400, f"at most {MAX_IMAGES} images are taken, found {len(images)}", param="messages")
+    answered = max((n for n, one in enumerate(said, 1) if one.role == "assistant"), default=0)
+    text = joined(said)
+    return Ask(
+        model=model,
+        text=text,
+        images=images,
+        stream=bool(typed(data, "stream", bool, False)),
+        include_usage=include_usage,
+        max_tokens=max_tokens,
+        wants_envelope=structured or "insufficient_evidence" in text,
+        tool=tool,
+        history=tuple(said[:answered]),
+        question=joined(said[answered:]) if answered else "",
+    )
+
+
+def joined(said: Sequence[Said]) -> str:
+    """Their texts by newlines, without those that have none."""
+    return "\n".join([one.text for one in said if one.text])
 
 
 def parse(body: bytes, models: Sequence[str] | None) -> Ask:
     """Raises ApiError 400 for a bad request, 404 for a model not in ``models`` (None: any will do)."""
     data = read_object(body)
     model = known_model(data, models)
-    text, images = _messages(data.get("messages"))
-    stream = bool(typed(data, "stream", bool, False))
+    said = _messages(data.get("messages"))
     options = typed(data, "stream_options", dict, {})
-    if options and not stream:
+    if options and not typed(data, "stream", bool, False):
         raise ApiError(400, "stream_options needs stream: true", param="stream_options")
     if typed(data, "n", int, 1) != 1:
         raise ApiError(400, "only n = 1 is served", param="n")
-    return Ask(
-        model=model,
-        text=text,
-        images=images,
-        stream=stream,
+    return asking(
+        data,
+        model,
+        said,
         include_usage=bool(options.get("include_usage")),
         max_tokens=_max_tokens(data),
-        wants_envelope=_wants_envelope(data, text),
+        structured=_structured(data),
         tool=_tool(data),
     )
 
@@ -119,11 +182,11 @@ def _max_tokens(data: Mapping[str, Any]) -> int:
     return int(value)
 
 
-def _wants_envelope(data: Mapping[str, Any], text: str) -> bool:
+def _structured(data: Mapping[str, Any]) -> bool:
     wanted = typed(data, "response_format", dict, {}).get("type", "text")
     if wanted not in ("text", "json_object", "json_schema"):
         raise ApiError(400, f"unknown response_format type {wanted!r}", param="response_format")
-    return wanted != "text" or "insufficient_evidence" in text
+    return bool(wanted != "text")
 
 
 def _tool(data: Mapping[str, Any]) -> str | None:
@@ -145,19 +208,19 @@ def _tool(data: Mapping[str, Any]) -> str | None:
     return names[0] if names and choice != "none" else None
 
 
-def _messages(messages: Any) -> tuple[str, tuple[str, ...]]:
+def _messages(messages: Any) -> list[Said]:
     if not isinstance(messages, list) or not messages:
         raise ApiError(400, "messages must be a list with at least one message", param="messages")
-    texts: list[str] = []
-    images: list[str] = []
+    said = []
     for number, message in enumerate(messages):
+        texts: list[str] = []
+        images: list[str] = []
         where = f"messages[{number}]"
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise ApiError(400, f"{where} must be an object with a role", param=where)
         _content(message.get("content"), where, texts, images)
-    if len(images) > MAX_IMAGES:
-        raise ApiError(400, f"at most {MAX_IMAGES} images are taken, found {len(images)}", param="messages")
-    return "\n".join(texts), tuple(images)
+        said.append(Said(message["role"], "\n".join(texts), tuple(images)))
+    return said
 
 
 def _content(content: Any, where: str, texts: list[str], images: list[str]) -> None:

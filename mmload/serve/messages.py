@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mmload.serve.chat import MAX_IMAGES, ApiError, Ask, known_model, read_object, typed
+from mmload.serve.chat import ApiError, Ask, Said, asking, known_model, read_object, typed
 from mmload.serve.tongues import Speaker, Usage, sse
 
 _KINDS: Final = {400: "invalid_request_error", 404: "not_found_error", 413: "request_too_large",
@@ -29,24 +29,22 @@ class Messages:
         limit = typed(data, "max_tokens", int, None)
         if limit is None or limit < 1:
             raise ApiError(400, "max_tokens: a number of at least 1 is required", param="max_tokens")
-        texts, images = [*_system(data.get("system"))], list[str]()
+        said = [Said("system", "\n".join(_system(data.get("system"))), ())]
         for number, message in enumerate(_list(data, "messages")):
             where = f"messages[{number}]"
             if not isinstance(message, dict) or message.get("role") not in ("user", "assistant"):
                 raise ApiError(400, f"{where}.role: must be user or assistant", param=where)
+            texts, images = list[str](), list[str]()
             _content(message.get("content"), where, texts, images)
-        if len(images) > MAX_IMAGES:
-            raise ApiError(400, f"at most {MAX_IMAGES} images are taken, found {len(images)}")
-        text = "\n".join(texts)
-        asked = data.get("output_config") or data.get("output_format")
-        return Ask(
-            model=model,
-            text=text,
-            images=tuple(images),
-            stream=bool(typed(data, "stream", bool, False)),
+            said.append(Said(message["role"], "\n".join(texts), tuple(images)))
+        structured = bool(data.get("output_config") or data.get("output_format"))
+        return asking(
+            data,
+            model,
+            said,
             include_usage=True,
             max_tokens=int(limit),
-            wants_envelope=bool(asked) or "insufficient_evidence" in text,
+            structured=structured,
             tool=_tool(data),
         )
 

@@ -11,7 +11,17 @@ from typing import Any
 
 import msgspec
 
-from mmload.serve.chat import MAX_IMAGES, MAX_TOKENS, ApiError, Ask, data_url, known_model, read_object, typed
+from mmload.serve.chat import (
+    MAX_TOKENS,
+    ApiError,
+    Ask,
+    Said,
+    asking,
+    data_url,
+    known_model,
+    read_object,
+    typed,
+)
 from mmload.serve.tongues import Speaker, Usage, sse
 
 
@@ -21,30 +31,25 @@ class Responses:
     def parse(self, body: bytes, models: Sequence[str] | None) -> Ask:
         data = read_object(body)
         model = known_model(data, models)
-        texts, images = [typed(data, "instructions", str, "")], list[str]()
+        said = [Said("system", typed(data, "instructions", str, ""), ())]
         asked = data.get("input")
         if isinstance(asked, str):
-            texts.append(asked)
+            said.append(Said("user", asked, ()))
         elif isinstance(asked, list) and asked:
-            for number, entry in enumerate(asked):
-                _entry(entry, f"input[{number}]", texts, images)
+            said += [_entry(entry, f"input[{number}]") for number, entry in enumerate(asked)]
         else:
             raise ApiError(400, "input must be a string or a list of items", param="input")
-        if len(images) > MAX_IMAGES:
-            raise ApiError(400, f"at most {MAX_IMAGES} images are taken, found {len(images)}", param="input")
-        text = "\n".join(part for part in texts if part)
         form = typed(typed(data, "text", dict, {}), "format", dict, {}).get("type", "text")
         limit = typed(data, "max_output_tokens", int, MAX_TOKENS)
         if limit < 1:
             raise ApiError(400, "max_output_tokens must be at least 1", param="max_output_tokens")
-        return Ask(
-            model=model,
-            text=text,
-            images=tuple(images),
-            stream=bool(typed(data, "stream", bool, False)),
+        return asking(
+            data,
+            model,
+            said,
             include_usage=True,
             max_tokens=int(limit),
-            wants_envelope=form != "text" or "insufficient_evidence" in text,
+            structured=form != "text",
             tool=_tool(data),
         )
 
@@ -55,15 +60,15 @@ class Responses:
         return error.body()
 
 
-def _entry(entry: Any, where: str, texts: list[str], images: list[str]) -> None:
+def _entry(entry: Any, where: str) -> Said:
     if not isinstance(entry, dict):
         raise ApiError(400, f"{where} must be an object", param=where)
+    role, content = str(entry.get("role", "user")), entry.get("content")
     if entry.get("type", "message") != "message":
-        return
-    content = entry.get("content")
+        return Said(role, "", ())
     if isinstance(content, str):
-        texts.append(content)
-        return
+        return Said(role, content, ())
+    texts, images = list[str](), list[str]()
     for part in content if isinstance(content, list) else ():
         kind = part.get("type") if isinstance(part, dict) else None
         if kind in ("input_text", "output_text") and isinstance(part.get("text"), str):
@@ -72,6 +77,7 @@ def _entry(entry: Any, where: str, texts: list[str], images: list[str]) -> None:
             images.append(data_url(part.get("image_url"), where))
         else:
             raise ApiError(400, f"{where} has a part that is neither input_text nor input_image", param=where)
+    return Said(role, "\n".join(texts), tuple(images))
 
 
 def _tool(data: Mapping[str, Any]) -> str | None:

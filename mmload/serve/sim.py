@@ -20,16 +20,17 @@ from mmload.model import InputError, Item
 from mmload.profile import Sim
 from mmload.serve.answers import Reply, answer, stranger, uniform
 from mmload.serve.batch import Batcher, Job, QueueFullError
-from mmload.serve.chat import ApiError, Ask
+from mmload.serve.chat import ApiError, Ask, joined
 from mmload.serve.decoding import Decoder, Seen
 from mmload.serve.known import Known
 from mmload.serve.ladder import LIMITS, Ladder, Rung
 from mmload.serve.media_cache import MediaCache
 from mmload.serve.meters import Meters
 from mmload.serve.planting import Planted, disguise, ideal, plant
+from mmload.serve.prefix_cache import PrefixCache
 from mmload.serve.stage import Stage, StageFullError
 from mmload.serve.ticket import Ticket
-from mmload.serve.tokens import pieces
+from mmload.serve.tokens import pieces, text_tokens
 from mmload.serve.views import CHAT_OVERHEAD_TOKENS, View, context_tokens, view
 
 RETRIEVAL_S = 0.02
@@ -69,6 +70,7 @@ class Pipeline:
         self._decoder = Decoder(config.preprocess_workers, config.preprocess_queue)
         self._retrieval = Stage(config.retrieval_workers, config.queue_limit)
         self._images = MediaCache(config.image_cache)
+        self._prefixes = PrefixCache(config.prefix_cache)
         self._coming = 0
         """Admitted and not yet in the model's queue."""
         self._times_asked: Counter[str] = Counter()
@@ -139,7 +141,7 @@ class Pipeline:
         stages: dict[str, float] = {}
         seen = await self._decoder.look(ask, LIMITS[rung].edge)
         stages["preprocess"] = self._clock() - arrived
-        item = self.known.find([picture.sha256 for picture in seen.pictures], ask.text)
+        item = self.known.find([picture.sha256 for picture in seen.pictures[ask.subject]], ask.asked)
         asked = item.id if item else "unknown"
         number = self._times_asked[asked]
         self._times_asked[asked] += 1
@@ -178,15 +180,13 @@ class Pipeline:
         limits = LIMITS[rung]
         small = limits.fallback or ask.model == self.config.fallback_model
         model = self._names[small]
-        got = view(item, ask.text, seen.text_tokens, seen.pictures, limits, small)
+        asked_tokens = text_tokens(ask.asked) if ask.history else seen.text_tokens
+        got = view(item, ask.asked, asked_tokens, seen.pictures[ask.subject], limits, small)
         reply = self._reply(ask, item, got, planted)
         parts = pieces(disguise(reply.text, planted))
-        cached = self._images.cached_tokens(seen.pictures, model)
-        tokens_in = (
-            context_tokens(seen.text_tokens, limits)
-            + sum(picture.tokens() for picture in seen.pictures)
-            + CHAT_OVERHEAD_TOKENS
-        )
+        kept = context_tokens(seen.text_tokens, limits)
+        tokens_in = kept + sum(picture.tokens() for picture in seen.pictures) + CHAT_OVERHEAD_TOKENS
+        cached = self._cached_tokens(ask, seen, model, whole=kept == seen.text_tokens)
         sent = parts[: ask.max_tokens]
         job = Job(tokens_in - cached, len(sent), got.eyes.cost, jitter, ask.stream)
         return SimTicket(
@@ -205,6 +205,20 @@ class Pipeline:
             job=job,
             reply=reply,
         )
+
+    def _cached_tokens(self, ask: Ask, seen: Seen, model: str, whole: bool) -> int:
+        """Of the prompt, what needs no prefill: all of the turn's before it, if that is still held and this
+        one is ``whole``; of the rest the pictures that are held."""
+        pictures = [(p.sha256, p.seen_width, p.seen_height) for p in seen.pictures]
+        earlier, tokens = 0, 0
+        if ask.history and whole:
+            shown, text = sum(len(said.images) for said in ask.history), joined(ask.history[:-1])
+            if self._prefixes.holds((model, text, *pictures[:shown])):
+                earlier = shown
+                tokens = text_tokens(text) + sum(p.tokens() for p in seen.pictures[:shown])
+                self._images.cached_tokens(seen.pictures[:shown], model)
+        self._prefixes.keep((model, ask.text, *pictures))
+        return tokens + self._images.cached_tokens(seen.pictures[earlier:], model)
 
     def _reply(self, ask: Ask, item: Item | None, got: View, planted: Planted) -> Reply:
         if item is None:

@@ -14,6 +14,7 @@ ASKS = st.lists(
     st.builds(
         Ask,
         task=st.sampled_from(["chart", "extract"]),
+        system=st.sampled_from(["a", "b"]),
         kin=st.integers(0, 30).map(str),
         pictures=st.one_of(st.just(()), st.integers(0, 5).map(lambda n: (f"sha{n}",))),
     ),
@@ -45,7 +46,7 @@ def test_scripts_share_no_item_keep_to_one_task_and_part_twins(
     assert len(asked) == len(set(asked))
     for script in made.turns:
         assert 1 <= len(script) <= max(sessions.weights)
-        assert len({asks[item].task for item in script}) == 1
+        assert len({(asks[item].task, asks[item].system) for item in script}) == 1
         assert len({asks[item].kin for item in script}) == len(script)
     for item in range(len(asks)):
         before = made.before(item)
@@ -56,7 +57,7 @@ def test_scripts_share_no_item_keep_to_one_task_and_part_twins(
 
 
 def plain(count: int) -> list[Ask]:
-    return [Ask("chart", str(n), (f"sha{n}",)) for n in range(count)]
+    return [Ask("chart", "", str(n), (f"sha{n}",)) for n in range(count)]
 
 
 def made_of(asks: list[Ask], **sessions: object) -> Scripts:
@@ -82,7 +83,7 @@ def test_what_fills_no_script_is_not_asked() -> None:
 
 
 def test_later_turns_stay_with_the_picture_where_the_suite_asks_more_about_it() -> None:
-    asks = [Ask("own", str(n), (f"sha{n // 3}",)) for n in range(30)]
+    asks = [Ask("own", "", str(n), (f"sha{n // 3}",)) for n in range(30)]
     made = made_of(asks, turns=3)
     assert all(len({asks[item].pictures for item in script}) == 1 for script in made.turns)
 

@@ -104,7 +104,7 @@ class OcrPipeline:
         self.meters.wait.set(before * self._took_s)
         if self._too_late(before):
             raise _shed(before * self._took_s)
-        images = [image_bytes(url) for url in ask.images]
+        images = [image_bytes(url) for url in ask.images[ask.subject]]
         try:
             sizes = [pixels.inspect(data) for data in images]
         except BadImageError as error:
@@ -123,7 +123,7 @@ class OcrPipeline:
             finish="stop",
             images=images,
             sizes=sizes,
-            prompt=ask.text,
+            prompt=ask.asked,
             max_tokens=ask.max_tokens,
             tool=ask.tool is not None,
             deadline=arrived + self.config.slo_ms / 1e3,
