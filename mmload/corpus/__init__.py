@@ -9,12 +9,13 @@ from mmload.corpus.bodies import Bodies, EncodeItem, encode, streams
 from mmload.corpus.build import build, default_cache, location
 from mmload.corpus.preview import preview
 from mmload.corpus.scripts import Ask, Scripts, arrange, reference, reference_tokens, scripts
-from mmload.corpus.suite import Suite, load, nonces, strata, verify
+from mmload.corpus.suite import NoncesBut, Suite, load, nonces, strata, verify
 
 __all__ = [
     "Ask",
     "Bodies",
     "EncodeItem",
+    "NoncesBut",
     "Scripts",
     "Suite",
     "arrange",

@@ -10,7 +10,7 @@ Not aware of how items are drawn or sent.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -115,6 +115,30 @@ def strata(suite: Suite) -> NDArray[np.int64]:
     seen: dict[tuple[str, str, bool], int] = {}
     keys = [(i.task, i.slices.get("image_size", ""), i.answerable) for i in suite.items]
     return np.array([seen.setdefault(key, len(seen)) for key in keys], dtype=np.int64)
+
+
+class NoncesBut(Mapping[str, int]):
+    """Nonces of all items but some: in a conversation the code of an earlier question is a wrong answer, but
+    no leak from somebody else."""
+
+    def __init__(self, every: Mapping[str, int], but: Collection[int]) -> None:
+        self._every, self._but = every, frozenset(but)
+
+    def __getitem__(self, nonce: str) -> int:
+        item = self._every[nonce]
+        if item in self._but:
+            raise KeyError(nonce)
+        return item
+
+    def __iter__(self) -> Iterator[str]:
+        return (nonce for nonce, item in self._every.items() if item not in self._but)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        """Without looking at all of them: this is asked for every answer."""
+        return len(self._every) > len(self._but)
 
 
 def nonces(suite: Suite) -> Mapping[str, int]:

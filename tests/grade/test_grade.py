@@ -13,7 +13,7 @@ from synthetic import Stretch, synthetic_run
 from mmload import corpus, grade, journal
 from mmload.model import Answer, InputError, Score
 from mmload.plugins import get
-from mmload.profile import Mix
+from mmload.profile import Mix, Sessions
 
 STRETCHES = (Stretch("a", 600, 12),)
 TASKS = ("extract", "ui", "chart")
@@ -208,3 +208,29 @@ def test_its_own_journals_are_where_the_summary_looks():
     from mmload import summary
 
     assert (grade.RUN_JOURNAL, grade.SCORES_JOURNAL) == (summary.RUN_JOURNAL, summary.SCORES_JOURNAL)
+
+
+def test_the_code_of_an_earlier_question_is_wrong_and_that_of_another_session_cross_talk(suite):
+    profile = {"sessions": {"turns": 3}, "mix": {"items": 12, "suite_seed": 5}}
+    grader = grade.Grader({"suite_dir": str(suite.dir), "profile": profile})
+    scripts = corpus.scripts(Sessions(turns=3), suite.items, 5)
+    first, second, _ = scripts.turns[0]
+    stranger = scripts.turns[1][0]
+    item = suite.items[second]
+
+    def score(seq, nonce):
+        text = json.dumps({"status": "answered", "answer": item.truth["answer"], "evidence": [],
+                           "confidence": 0.9, "nonce": nonce})  # fmt: skip
+        (found,) = grader.grade([Answer(seq, second, text)])
+        return found
+
+    own, earlier, foreign = (score(k, suite.items[n].nonce) for k, n in enumerate((second, first, stranger)))
+    assert (own.nonce, earlier.nonce, foreign.nonce) == ("ok", "wrong", "foreign")
+    assert not earlier.safety and foreign.safety == ("cross_talk",)
+
+
+def test_nonces_but_some_are_a_mapping_like_any_other():
+    every = {"A": 0, "B": 1, "C": 2}
+    left = corpus.NoncesBut(every, [1])
+    assert dict(left) == {"A": 0, "C": 2} and len(left) == 2 and "B" not in left and left
+    assert not corpus.NoncesBut({"A": 0}, [0])
