@@ -99,7 +99,7 @@ def plot(found: list[dict[str, Any]], folder: Path) -> None:
             if low is not None:
                 top = high * scale if high is not None else value
                 axes.plot([level["rpm"]] * 2, [low * scale, top], color=colour, linewidth=1)
-        axes.set_ylim(bottom=0, top=1 if key == "quality" else None)
+        axes.set_ylim(bottom=0, top=1 if key == "quality" else 1.05 * axes.get_ylim()[1])
         axes.set_xlim(left=0)
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("offered, requests per minute", fontsize=8)
