@@ -219,8 +219,7 @@ def test_the_code_of_an_earlier_question_is_wrong_and_that_of_another_session_cr
     item = suite.items[second]
 
     def score(seq, nonce):
-        text = json.dumps({"status": "answered", "answer": item.truth["answer"], "evidence": [],
-                           "confidence": 0.9, "nonce": nonce})  # fmt: skip
+        text = _text(item, 1).replace(item.nonce, nonce)
         (found,) = grader.grade([Answer(seq, second, text)])
         return found
 
