@@ -352,3 +352,8 @@ EXIT_CODES: Mapping[Verdict, int] = {
     Verdict.INVALID: 5,
 }
 EXIT_INTERRUPTED = 130
+
+
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: ``1 request``, ``2,104 requests``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from mmload.model import Check, CheckVerdict, Verdict
+from mmload.model import Check, CheckVerdict, Verdict, counted
 from mmload.profile import Gates
 from mmload.summary.evidence import GATES, UNKNOWN, Evidence, Gate, from_dict
 
@@ -86,9 +86,9 @@ def _unsettled(name: str, gate: Gate, limit: float, evidence: Evidence) -> str:
         return "nothing was measured that could tell"
     more = evidence.more_needed(limit, gate.upper)
     if more is not None and not evidence.enough:
-        return f"{evidence.n} requests cannot certify this percentile; {more:,} more would"
+        return f"{counted(evidence.n, 'request')} cannot certify this percentile; {more:,} more would"
     if more is not None:
-        return f"about {more:,} more requests would settle it, if the figure stays as it is"
+        return f"about {counted(more, 'more request')} would settle it, if the figure stays as it is"
     if evidence.value is not None:
         return f"the limit {_show(name, limit)} lies within the interval; a longer run would narrow it"
     return "too little was measured to tell"

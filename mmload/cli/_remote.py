@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from mmload.model import InputError
+from mmload.model import InputError, counted
 
 if TYPE_CHECKING:
     from mmload.profile import Profile
@@ -65,9 +65,9 @@ def load_of(profile: Profile, base_dir: Path, rounds: int = 1) -> str:
     plan = outline(profile, base_dir)
     most = peak_of(plan.shapes)
     peak = [f"{most.rpm:,.0f} requests a minute"] if most.rpm else []
-    peak += [f"{most.users:,} requests at a time"] if most.users else []
+    peak += [f"{counted(most.users, 'request')} at a time"] if most.users else []
     about = "about " if plan.estimate.closed_loop_assumed else ""
-    requests = f"{about}{rounds * plan.estimate.requests:,} requests in all"
+    requests = f"{about}{counted(rounds * plan.estimate.requests, 'request')} in all"
     usd = plan.estimate.usd
     return f"The plan: up to {' and '.join(peak)}, {requests}, {_cost(usd and rounds * usd)}"
 
@@ -83,7 +83,7 @@ def search_of(profile: Profile, base_dir: Path, quick: bool = False) -> str:
     cost = _cost(usd) if s.max_usd is None else f"for at most {s.max_usd:,.2f} USD"
     return (
         f"The search: up to {s.max_rpm:,.0f} requests a minute (capacity.max_rpm), at most "
-        f"{s.max_requests:,} requests in {s.max_minutes:g} minutes, {cost}"
+        f"{counted(s.max_requests, 'request')} in {s.max_minutes:g} minutes, {cost}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from mmload.cli._options import json_option, print_json, profile_options, read_profile
+from mmload.model import counted
 
 if TYPE_CHECKING:
     from mmload.cli._certify import Certainty
@@ -92,8 +94,9 @@ def _warnings(plan: Outline) -> list[str]:
     lanes = _peak_rps(plan) * slowest_s
     if lanes > target.max_in_flight:
         found.append(
-            f"at its peak, answers that take the objective ({slowest_s:g} s) need {lanes:,.0f} lanes; "
-            f"target.max_in_flight = {target.max_in_flight} would make arrivals wait"
+            f"at its peak, answers that take the objective ({slowest_s:g} s) need "
+            f"{counted(math.ceil(lanes), 'lane')}; target.max_in_flight = {target.max_in_flight} would make "
+            "arrivals wait"
         )
     return found
 
@@ -234,7 +237,7 @@ def _drawing(plan: Outline) -> list[str]:
 def _phase_table(plan: Outline) -> list[str]:
     rows = [("phase", "shape", "loop", "from", "for", "requests", "mean rpm")]
     for p in plan.estimate.phases:
-        loop = "open" if p.open_loop else f"{p.users} users"
+        loop = "open" if p.open_loop else counted(p.users, "user")
         about = "" if p.open_loop else "~"
         name = f"{p.name} (warm-up)" if p.warmup and p.name != "warm-up" else p.name
         mean = f"{about}{p.requests * 60 / p.duration_s:,.0f}"
@@ -266,7 +269,7 @@ def _amounts(plan: Outline, answer_s: float) -> list[str]:
         f"time      {_time(amount.duration_s)} of traffic, then at most {_time(profile.drain_s)} to drain",
         "cost      "
         + ("unknown: the profile has no prices" if amount.usd is None else f"about ${amount.usd:,.2f}"),
-        f"suite     {len(plan.suite.items) if plan.suite else profile.mix.items:,} items, "
+        f"suite     {counted(len(plan.suite.items) if plan.suite else profile.mix.items, 'item')}, "
         + ("in the cache" if plan.suite else "not built yet (mmload fixtures build, or the run itself)"),
     ]
     if amount.closed_loop_assumed:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmload.cli._options import json_option, plugin_option, print_json, read_profile
-from mmload.model import InputError
+from mmload.model import InputError, counted
 
 if TYPE_CHECKING:
     from mmload.corpus import Suite
@@ -49,7 +49,8 @@ def build(
         print_json(result)
         return
     click.echo(
-        f"suite {result['suite_id']}: {result['items']:,} items, {result['bytes'] / 1e6:,.1f} MB of images"
+        f"suite {result['suite_id']}: {counted(result['items'], 'item')}, "
+        f"{result['bytes'] / 1e6:,.1f} MB of images"
     )
     for name in ("tasks", "formats", "image_sizes"):
         click.echo(f"  {name:<12} " + ", ".join(f"{k} {v:,}" for k, v in result[name].items()))
@@ -85,7 +86,8 @@ def verify(
     elif not problems:
         images = sum(len(item.images) for item in suite.items)
         proof = "as the manifest says" + (", and as its seed draws them" if redraw else "")
-        click.echo(f"suite {suite.id}: {len(suite.items):,} items and {images:,} images are {proof}")
+        amount = f"{counted(len(suite.items), 'item')} and {counted(images, 'image')}"
+        click.echo(f"suite {suite.id}: {amount} are {proof}")
     for problem in problems:
         click.echo(f"{suite.dir}: {problem}", err=True)
     return InputError.exit_code if problems else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mmload.cli._options import json_option, plugin_option
-from mmload.model import EXIT_CODES, InputError
+from mmload.model import EXIT_CODES, InputError, counted
 
 
 @click.command(epilog="Example: mmload rescore reports/burst-20260101T120000Z")
@@ -37,7 +37,7 @@ def rescore(run: Path, reviews: Path | None, plugins: tuple[Path, ...], quiet: b
         keep_reviews(reviews, run)
     grader = grade.rescore(run)
     for what, times in sorted(grader.failed.items()):
-        click.echo(f"mmload: {times} answers could not be scored: {what}", err=True)
+        click.echo(f"mmload: {counted(times, 'answer')} could not be scored: {what}", err=True)
     finished = finish(run)
     show(finished, as_json, quiet)
     return EXIT_CODES[finished.verdict]

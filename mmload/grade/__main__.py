@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from mmload.grade import follow, lower_priority
-from mmload.model import MmloadError
+from mmload.model import MmloadError, counted
 
 
 def main(arguments: list[str]) -> int:
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"mmload: {error}\n")
         return error.exit_code
     for what, times in sorted((grader.failed if grader else {}).items()):
-        sys.stderr.write(f"mmload: {times} answers could not be scored: {what}\n")
+        sys.stderr.write(f"mmload: {counted(times, 'answer')} could not be scored: {what}\n")
     return 0
 
 

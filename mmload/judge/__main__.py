@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from mmload.judge import follow
-from mmload.model import MmloadError
+from mmload.model import MmloadError, counted
 
 
 async def _judge(run_dir: Path) -> Counter[str] | None:
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"mmload: the judge ended by {type(error).__name__}\n")
         return 1
     for what, times in sorted((failed or {}).items()):
-        sys.stderr.write(f"mmload: {times} answers got no verdict: {what}\n")
+        sys.stderr.write(f"mmload: {counted(times, 'answer')} got no verdict: {what}\n")
     return 0
 
 

@@ -147,7 +147,7 @@ def bursts(measured: Measured) -> list[str]:
         if known(recovery):
             took = f"back within the objective {seconds(recovery)} after the burst"
             back = took if recovery > 0 else "within the objective as soon as the burst was over"
-        most = f"; at most {count(backlog)} requests unanswered at once" if known(backlog) else ""
+        most = f"; at most {count(backlog, 'request')} unanswered at once" if known(backlog) else ""
         said.append(f"{phase.get('name')}: {back}{most}.{_before_and_after(phase.get('burst') or {})}")
     return said
 

@@ -30,6 +30,16 @@ from mmload.report.wording import (
     usd,
 )
 
+_STEPS = {
+    "climb": "rising rates until one does not seem to hold",
+    "lower": "falling rates until one seems to hold",
+    "bisect": "between what seems to hold and what does not",
+    "confirm": "fresh phases, which alone make an answer",
+    "bound": "fresh phases above the answer, to fail for certain: the upper end of the interval",
+    "beyond": "on until latency gives way too",
+}
+"""The steps of a search in a reader's words."""
+
 
 def write_capacity(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
     """Write ``capacity.html``, ``capacity.md`` and ``plots/capacity-*``.
@@ -115,16 +125,32 @@ def capacity_headlines(found: Mapping[str, Any]) -> list[Headline]:
             "The knee of quality",
             rpm(found.get("knee_rpm")),
             "rpm",
-            "where quality first leaves its unloaded level",
+            _knee(found.get("knee_loss")),
         ),
         Headline(
             "Spent on the search",
             count(spent.get("requests")),
-            "requests",
-            f"{count(spent.get('minutes'))} minutes, {usd(spent.get('usd'))}"
-            + (f"; budget {count(budget['requests'])} requests" if budget.get("requests") else ""),
+            "request" if spent.get("requests") == 1 else "requests",
+            f"in {_minutes(spent.get('minutes'))} for {usd(spent.get('usd'))}" + _of_budget(budget),
         ),
     ]
+
+
+def _knee(loss: Any) -> str:
+    below = f"{100 * loss:g} points below" if known(loss) else "below"
+    return f"the first rate with quality for certain {'more than ' if known(loss) else ''}{below} unloaded"
+
+
+def _minutes(value: Any) -> str:
+    return f"{value:.1f} minutes" if known(value) else f"{DASH} minutes"
+
+
+def _of_budget(budget: Mapping[str, Any]) -> str:
+    """What it was allowed, of that which has a limit."""
+    parts = [count(budget["requests"], "request")] if known(budget.get("requests")) else []
+    parts += [f"{budget['minutes']:g} minutes"] if known(budget.get("minutes")) else []
+    parts += [usd(budget["usd"])] if known(budget.get("usd")) else []
+    return f"; allowed were {', '.join(parts)}" if parts else ""
 
 
 def _times(value: Any) -> str:
@@ -159,7 +185,9 @@ def _levels(found: Mapping[str, Any]) -> Table:
         "Per good query",
         "Gates",
     ]
-    return Table("The path of the search, in its order", head, rows)
+    steps = {str(level.get("step")) for level in found.get("levels") or []}
+    note = "; ".join(f"{name}: {means}" for name, means in _STEPS.items() if name in steps)
+    return Table("The path of the search, in its order", head, rows, [f"{note}."] if note else [])
 
 
 def _fleet(found: Mapping[str, Any]) -> Table:
@@ -198,11 +226,13 @@ def _hysteresis(found: Mapping[str, Any]) -> Table:
 def _change(h: Mapping[str, Any]) -> str:
     back = h.get("recovery_s")
     within = (
-        f"Back within the objectives {seconds(back)} after the overload ended"
+        "Within the objectives as soon as the overload had ended"
+        if back == 0
+        else f"Back within the objectives {seconds(back)} after the overload ended"
         if known(back)
         else "Not back within the objectives for 10 s as long as it was watched"
     )
-    said = f"{within}; at most {count(h.get('peak_backlog'))} requests waited."
+    said = f"{within}; waiting at once: at most {count(h.get('peak_backlog'), 'request')}."
     change = h.get("quality_change") or {}
     low, high = change.get("low"), change.get("high")
     if not known(low) or not known(high):
@@ -221,6 +251,7 @@ def capacity_markdown(found: Mapping[str, Any]) -> str:
         f"# {markdown_cell(str(found.get('profile') or 'capacity'))}: {value} rpm at quality",
         "",
         f"{f'**{word}.** ' if word else ''}{value} {markdown_cell(capacity_sentence(found))}",
+        *(markdown_cell(gate) for gate in _gates(found)),
         "",
         *(f"- {h.label}: {h.value} {h.unit} ({markdown_cell(h.detail)})" for h in capacity_headlines(found)),
     ]

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
+from mmload.model import counted
 from mmload.profile import Gates
 
 DASH = "–"
@@ -40,8 +41,11 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{value:,.{min(places, 9)}f}"
 
 
-def count(value: Any) -> str:
-    return f"{round(value):,}" if known(value) else DASH
+def count(value: Any, noun: str = "") -> str:
+    """A whole number, with its noun (``1 request``, ``2,104 requests``) if there is one."""
+    if not known(value):
+        return f"{DASH} {noun}s" if noun else DASH
+    return counted(round(value), noun) if noun else f"{round(value):,}"
 
 
 def rpm(value: Any) -> str:

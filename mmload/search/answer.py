@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mmload.model import CheckVerdict, Verdict
+from mmload.model import CheckVerdict, Verdict, counted
 from mmload.profile import Profile
 from mmload.search.level import level_of, limited_by, seen_of
 from mmload.search.scalability import fit, fleet, fleet_assumptions, knee
@@ -58,6 +58,7 @@ def answer(
         "expected_peak_rpm": peak,
         "headroom_ratio": round(value / peak, 3) if value and peak else None,
         "knee_rpm": knee([lv for lv in levels if lv["step"] != Kind.DOWN], profile.capacity.loss),
+        "knee_loss": profile.capacity.loss,
         "precision_ratio": _precision(at_quality),
         "limits": level_limits(profile.gates),
         "gates": gates,
@@ -74,7 +75,7 @@ def answer(
     }
     found["fleet"] = _fleet(profile, value)
     found["verdict"] = verdict_of(seen, gates, ended).value
-    found["notes"] = list(_notes(profile, found, levels, best, limiting))
+    found["notes"] = list(_notes(profile, s, found, levels, best, limiting))
     return found
 
 
@@ -186,6 +187,7 @@ def _fleet(profile: Profile, rpm: float | None) -> list[dict[str, Any]]:
 
 def _notes(
     profile: Profile,
+    s: Settings,
     found: Mapping[str, Any],
     levels: Sequence[Mapping[str, Any]],
     best: Seen | None,
@@ -198,7 +200,7 @@ def _notes(
         notes.append("The search was interrupted; this is what had been measured. Go on with --resume.")
     elif ended is not None and not ended["complete"]:
         notes.append(f"The search stopped early: {ended['reason']}.")
-    notes += _about_precision(found, best)
+    notes += _about_precision(found, best, s.precision)
     if best is not None and limiting is not None:
         notes += _about_misses(levels, best)
     notes += _about_baseline(levels)
@@ -220,16 +222,25 @@ def _notes(
     return notes
 
 
-def _about_precision(found: Mapping[str, Any], best: Seen | None) -> list[str]:
+def _about_precision(found: Mapping[str, Any], best: Seen | None, precision: float) -> list[str]:
     at, spent_ = found["rpm_at_quality"], found["spent"]
-    paid = f"{spent_['requests']:,} requests and {spent_['minutes']:.1f} minutes"
+    paid = f"{counted(spent_['requests'], 'request')} and {spent_['minutes']:.1f} minutes"
     if best is None:
         return [f"{paid} confirmed no rate."] if spent_["requests"] else []
-    confirming = f"{best.step.replicates} fresh phases of {best.step.seconds:g} s"
+    confirming = f"{counted(best.step.replicates, 'fresh phase')} of {best.step.seconds:g} s"
     if at["high"] is None:
         return [f"{paid} bought a lower bound, from {confirming}; no higher rate failed with certainty."]
     width = found["precision_ratio"]
-    return [f"{paid} bought an interval as wide as {width:.0%} of the answer; {confirming} confirmed it."]
+    bought = f"{paid} bought an interval as wide as {width:.0%} of the answer; {confirming} confirmed it."
+    near = (1 + 2 * precision) * (1 + precision) - 1
+    if width <= near:
+        return [bought]
+    return [
+        bought,
+        f"The steps aimed at {near:.0%} or less; the rates between are too close to a limit for phases of "
+        f"{best.step.seconds:g} s to tell. Longer ones would (capacity.replicate_s, and capacity.max_minutes "
+        "with it).",
+    ]
 
 
 def _about_baseline(levels: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -254,7 +265,7 @@ def _about_misses(levels: Sequence[Mapping[str, Any]], best: Seen) -> list[str]:
         more = [g["more_needed"] for g in level["gates"].values() if g["more_needed"]]
         if more:
             notes.append(
-                f"{level['rpm']:g} rpm stayed undecided; about {max(more):,} more requests there would "
-                "settle it, if its figures stay as they are."
+                f"{level['rpm']:g} rpm stayed undecided; about {counted(max(more), 'more request')} there "
+                "would settle it, if its figures stay as they are."
             )
     return notes

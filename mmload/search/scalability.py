@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from mmload.model import counted
+
 
 def fit(points: Sequence[tuple[float, float]]) -> dict[str, Any] | None:
     """Gunther's law, X(N) = a N / (1 + s (N - 1) + k N (N - 1)), through (requests in flight, rate answered).
@@ -83,9 +85,9 @@ def fleet(
 
 def fleet_assumptions(replicas: int, headroom: float, usd_per_hour: float | None) -> list[str]:
     """What must be so for the projection to come true."""
-    price = "their price is unknown" if usd_per_hour is None else f"one costs ${usd_per_hour:g} an hour"
+    price = "their price is unknown" if usd_per_hour is None else f"one costs ${usd_per_hour:.2f} an hour"
     return [
-        f"The fleet is a projection from {replicas} measured replica{'s' if replicas > 1 else ''}, not a "
+        f"The fleet is a projection from {counted(replicas, 'measured replica')}, not a "
         f"measurement; {price}, and a fleet answers {headroom:g} times its peak.",
         "It assumes that requests are spread evenly and that nothing is shared (database, quota, network) "
         "which all replicas would wait for.",

@@ -237,7 +237,8 @@ def _extras(s: Settings, known: Sequence[Seen], best: Seen) -> Step | None:
     failed = failing(known)
     if failed is not None and not any(x.step.kind is Kind.DOWN for x in known):
         length = max(s.step_s, 60 * _REQUESTS / best.step.rpm)
-        over = max(failed.step.rpm, best.step.rpm * s.growth)
+        # Where latency gives way there is a queue to come down from; quality alone may fall without one.
+        over = max(slow or failed.step.rpm, best.step.rpm * s.growth)
         return Step(Kind.DOWN, best.step.rpm, 1, length, over_rpm=rounded(over))
     return None
 

@@ -6,6 +6,7 @@ Not aware of whether a gate was asked for, nor of what follows from it. The name
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -102,7 +103,21 @@ class Evidence:
         passes = wilson_bound_n(self.value, limit, upper)
         fails = wilson_bound_n(self.value, limit, not upper)
         total = passes if passes is not None else fails
-        return None if total is None else max(1, round(total * max(1.0, self.design_effect)) - self.n)
+        if total is None:
+            return None
+        planned = round(total * max(1.0, self.design_effect))
+        return max(1, planned - self.n, self._as_wide_as_it_is(limit, upper))
+
+    def _as_wide_as_it_is(self, limit: float, upper: bool) -> int:
+        """Further observations that bring the bound to the limit: its distance shrinks with their root. The
+        spread between replicates may be wider than any design effect tells."""
+        assert self.value is not None
+        meets = self.value <= limit if upper else self.value >= limit
+        bound = self.high if meets == upper else self.low
+        room = abs(limit - self.value)
+        if bound is None or room == 0:
+            return 0
+        return math.ceil(self.n * (min((bound - self.value) ** 2 / room**2, 1e6) - 1))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

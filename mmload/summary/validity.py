@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mmload.model import LOCAL_KINDS, ErrorKind
+from mmload.model import LOCAL_KINDS, ErrorKind, counted
 from mmload.summary.measures import M
 from mmload.summary.run_info import RunInfo, milliseconds
 from mmload.summary.stability import findings, stability
@@ -133,14 +133,15 @@ def _reasons(view: View, ending: Ending, gone: int) -> Iterator[str]:
         if kind in LOCAL_KINDS - unwanted and not info.phases[phase].warmup:
             kinds[kind] = kinds.get(kind, 0) + n
     for kind, n in sorted(kinds.items()):
-        yield f"{n} requests ended as {kind}, a cause on our side; {_REMEDIES[kind]}"
+        yield f"{counted(n, 'request')} ended as {kind}, a cause on our side; {_REMEDIES[kind]}"
     timed = sum(h.n for h in summary.latency.values())
     clamped = sum(h.clamped for h in summary.latency.values())
     if clamped > _CLAMPED_SHARE * timed:
         yield f"{clamped} of {timed} latencies lie outside 0 to 1 h: a clock jumped, or timeouts are too long"
     steps = [e for e in ending.events if e.get("name") == "clock_step"]
     if steps:
-        yield f"the clock stepped {len(steps)} times during the run; keep what sets it from stepping it"
+        times = counted(len(steps), "time")
+        yield f"the clock stepped {times} during the run; keep what sets it from stepping it"
 
 
 def _cut_short(view: View, ending: Ending, gone: int) -> Iterator[str]:
@@ -165,9 +166,9 @@ def _cut_short(view: View, ending: Ending, gone: int) -> Iterator[str]:
         yield f"lost worker {', '.join(lost)}; {_REMEDIES[ErrorKind.WORKER_LOST]}"
     unreported = max(0, _claimed(ending) - _recorded(view.summary))
     if unreported:
-        yield f"{unreported} records that workers reported never arrived; run it again"
+        yield f"{counted(unreported, 'record')} that workers reported never arrived; run it again"
     elif gone and ending.reason == "done" and not lost:
-        yield f"{gone} planned requests left no record; run it again"
+        yield f"{counted(gone, 'planned request')} left no record; run it again"
     if not ending.live and view.sent == 0:
         yield "no request of a measured phase was sent"
 
@@ -215,13 +216,13 @@ def _warnings(view: View) -> Iterator[str]:
     yield from findings(stability(summary, view.info), view.info.profile.gates.quality_loss_max)
     duplicates = summary.tallies.get("duplicate_records", 0)
     if duplicates:
-        yield f"{duplicates} records arrived twice and were counted once"
+        yield f"{counted(duplicates, 'record')} arrived twice, and counted once"
     sampled, scored = summary.tallies.get("sampled_ok", 0), view.sum(M.N_SCORED)
     if scored < sampled:
         yield f"{scored} of {sampled} sampled answers are scored; `mmload rescore` scores the rest"
     estimated = summary.tallies.get("usage:estimated", 0)
     if estimated:
-        yield f"the target told no usage for {estimated} answers; their tokens are estimated"
+        yield f"the target told no usage for {counted(estimated, 'answer')}; tokens there are estimated"
     models = sorted(k.removeprefix("unpriced:") for k in summary.tallies if k.startswith("unpriced:"))
     if models:
         yield f"no price for {', '.join(models)}: costs are unknown; add it to [cost.models]"

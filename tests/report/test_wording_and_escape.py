@@ -47,6 +47,13 @@ def test_what_is_absent_is_a_dash_and_never_a_zero(write):
     assert write(None) == write(math.nan) == write(math.inf) == wording.DASH
 
 
+def test_a_number_agrees_with_its_noun():
+    assert wording.count(1, "request") == "1 request"
+    assert wording.count(0, "request") == "0 requests"
+    assert wording.count(2104, "request") == "2,104 requests"
+    assert wording.count(None, "request") == "– requests"
+
+
 def test_an_uncertified_percentile_says_how_many_samples_it_lacks():
     assert wording.why_uncertified({"n": 1204}, "p999") == "1,204 of the 6,636 samples it takes"
     assert wording.why_uncertified({"n": 0}, "p95") == "not measured"

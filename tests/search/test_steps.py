@@ -53,6 +53,19 @@ def test_without_noise_the_answer_is_within_the_precision_asked_for(capacity: fl
     assert Kind.BEYOND in kinds and kinds[-1] is Kind.DOWN
 
 
+def test_what_it_comes_down_from_is_a_rate_at_which_latency_gives_way() -> None:
+    found, _ = searched(S, 500.0, fast_until=1500)
+    down = found[-1].step
+    best = confirmed(found)
+    assert best is not None and (down.kind, down.rpm) == (Kind.DOWN, best.step.rpm)
+    assert (
+        down.over_rpm == min(x.step.rpm for x in found if not x.fast and x.step.kind is not Kind.DOWN) > 1500
+    )
+    found, _ = searched(replace(S, max_rpm=1200), 500.0)
+    failed = failing(found)
+    assert failed is not None and found[-1].step.over_rpm >= failed.step.rpm
+
+
 def test_the_first_rate_may_be_too_high() -> None:
     found, _ = searched(S, 40.0)
     best = confirmed(found)

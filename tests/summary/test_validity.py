@@ -106,7 +106,7 @@ def test_a_lost_worker_makes_the_run_invalid(tmp_path):
 
 def test_a_clock_that_steps_makes_the_run_invalid(tmp_path):
     run = synthetic_run(tmp_path, STEADY)
-    assert "clock stepped 1 times" in reasons_of(
+    assert "clock stepped 1 time during" in reasons_of(
         run, events=[{"t_ns": 1, "name": "clock_step", "worker": 0, "ns": 5}]
     )
 

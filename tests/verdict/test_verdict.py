@@ -38,6 +38,25 @@ def test_a_maximum_needs_the_upper_bound(low, high, expected):
     assert evidence(0.03, low, high).against(0.05, upper=True) == expected
 
 
+@pytest.mark.parametrize(
+    ("n", "said"), [(661, "661 requests cannot certify"), (1, "1 request cannot certify")]
+)
+def test_a_reason_counts_in_words_that_agree(n, said):
+    few = Evidence(None, 10.0, 20.0, n, enough=False, needed=662)
+    assert said in check("e2e_p99_ms", GATES["e2e_p99_ms"], 15.0, few).reason
+    close = Evidence(0.92, 0.899996, 0.942, 2000, share=True)
+    assert close.more_needed(0.9, upper=False) == 1
+    assert "about 1 more request would" in check("quality_min", GATES["quality_min"], 0.9, close).reason
+
+
+def test_what_would_settle_it_follows_from_the_interval_as_wide_as_it_is():
+    """Replicates that differ by more than their answers explain: Wilson's number would be too small."""
+    wide = Evidence(0.92, 0.86, 0.98, 1000, share=True)
+    assert wide.more_needed(0.90, upper=False) == 1000 * (9 - 1)
+    assert Evidence(0.08, 0.02, 0.14, 1000, share=True).more_needed(0.10, upper=True) == 8000
+    assert Evidence(0.88, 0.82, 0.94, 1000, share=True).more_needed(0.90, upper=False) == 8000
+
+
 def test_a_percentile_that_is_not_certified_never_passes_but_can_fail():
     few = evidence(None, 10.0, 20.0, enough=False, needed=662)
     assert few.against(4000, upper=True) == OPEN
@@ -58,7 +77,7 @@ def test_a_check_says_how_many_more_would_settle_it():
     more = int(found.reason.split("about ")[1].split(" ")[0].replace(",", ""))
     assert 100 < more < 2000
     clustered = check("quality_min", GATES["quality_min"], 0.90, replace(open_, design_effect=3.0))
-    assert int(clustered.reason.split("about ")[1].split(" ")[0].replace(",", "")) > 3 * more
+    assert int(clustered.reason.split("about ")[1].split(" ")[0].replace(",", "")) > 1.5 * more
 
 
 @pytest.mark.parametrize(

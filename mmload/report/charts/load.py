@@ -225,7 +225,7 @@ def in_flight(measured: Measured) -> Chart:
         )
         return plot.scene
 
-    desc = f"At most {count(peak)} requests were in flight at once."
+    desc = f"In flight at once: at most {count(peak, 'request')}."
     return Chart("in-flight", "Requests in flight", desc, table, draw)
 
 

@@ -56,7 +56,7 @@ def queue(measured: Measured) -> Chart:
         return plot.scene
 
     waiting = measured.part("server", "waiting")
-    desc = f"At most {count(waiting.get('max'))} requests waited in the server."
+    desc = f"Waiting in the server: at most {count(waiting.get('max'), 'request')}."
     note = (
         "What is in flight here and neither running nor waiting there is on its way, or where the server "
         "does not count: in a proxy, in a backlog of connections, in a stage before its queue."
