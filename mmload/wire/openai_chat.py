@@ -104,6 +104,16 @@ class _Run(NamedTuple):
     head: bytes
     tail: bytes
 
+    def text_of(self, data: bytes) -> str:
+        """Text of the one event of this form that ``data`` is; empty if it is anything else."""
+        head, tail = self
+        if data.startswith(head) and data.endswith(tail) and _plain(data, len(head), len(data) - len(tail)):
+            try:
+                return data[len(head) : -len(tail)].decode()
+            except UnicodeDecodeError:
+                pass
+        return ""
+
     def split(self, data: bytes) -> tuple[list[bytes], bytes]:
         """Texts of the events of this form with which ``data`` begins, and what is left of it."""
         head, tail = self
@@ -140,11 +150,15 @@ class StreamReader(Events, _Collected):
         self._looks = _LOOKS
 
     def feed(self, data: bytes) -> int:
-        content = 0
-        if self._run is None and self._looks:
+        content, run = 0, self._run
+        if run is None and self._looks:
             content, data = self._look(data)
-        if self._run is not None and data and self._events.between_events:
-            count, data = self._cut(self._run, data)
+            run = self._run
+        if run is not None and data and self._events.between_events:
+            # The most frequent case by far: one event at a time.
+            if text := run.text_of(data):
+                return content + self._content(text)
+            count, data = self._cut(run, data)
             content += count
         return content + self._payloads(self._events.feed(data)) if data else content
 
