@@ -69,6 +69,9 @@ class Connection:
         self.sock: Any = None
         self.tls: ssl.SSLObject | None = None
         self.broken = False
+        self.established = False
+        self.on_loss: Callable[[Connection], None] | None = None
+        """Called in the hub when the peer closes it while it stands ready."""
         self.kernel_clock = True
         self.waiting: Any = None
         """Greenlet to switch to when the attempt is over, or when the socket takes more bytes."""
@@ -104,6 +107,7 @@ class Connection:
             self._handshake(context, server_name)
         self._reading = self.hub.loop.io(sock.fileno(), 1)
         self._reading.start(self._on_readable)
+        self.established = True
 
     def _handshake(self, context: ssl.SSLContext, server_name: str) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -214,6 +218,8 @@ class Connection:
         now = time.monotonic_ns()
         attempt = self.attempt
         if attempt is None or n == 0:
+            if n and self.tls is not None and self._says_nothing(n):
+                return
             self._lost("" if n == 0 else "bytes that nobody asked for")
             return
         stamp = now
@@ -233,6 +239,18 @@ class Connection:
             data = self._decrypt(attempt, data)
         if data and attempt.take(data, stamp):
             self._done(attempt)
+
+    def _says_nothing(self, n: int) -> bool:
+        """Bytes between requests that carry no data: session tickets come behind the handshake."""
+        assert self.tls is not None and self._incoming is not None
+        self._incoming.write(_receive_view[:n])
+        try:
+            self.tls.read(1)
+        except ssl.SSLWantReadError:
+            return True
+        except ssl.SSLError:
+            pass
+        return False
 
     def _impossible(self, attempt: Attempt, stamp: int, now: int) -> int:
         """A stamp before the request was sent, or in the future: what to take instead; 0 to take nothing."""
@@ -277,6 +295,8 @@ class Connection:
             else:
                 attempt.end_of_stream()
             self._done(attempt)
+        elif self.on_loss is not None:
+            self.on_loss(self)
 
     def _done(self, attempt: Attempt) -> None:
         self.attempt = None

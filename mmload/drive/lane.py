@@ -19,7 +19,7 @@ from mmload.drive.connection import Connection, TimedOut
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.polling import until_done
 from mmload.drive.pump import Traffic
-from mmload.model import NS_PER_S, Answer, Arrival, ErrorKind, Outcome, Record
+from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record
 from mmload.report.escape import redact
 
 # Members of an enumeration cost 70 ns at each mention, and a lane mentions these for every request.
@@ -47,21 +47,16 @@ class Lane(User):
         self.connection: Connection | None = None
 
     def on_start(self) -> None:
-        """Stand by with an open connection, so that no arrival pays for the burst of connects."""
+        """Open a connection that stands ready, so that no arrival pays for the burst of connects."""
         while getattr(self.environment, "traffic", None) is None:
             gevent.sleep(0.05)
         self.traffic = self.environment.traffic
         self.endpoint = self.traffic.endpoint
-        if self.endpoint.keep_alive:
-            try:
-                # The sweeper minds only lanes that carry a request.
-                with gevent.Timeout(self.endpoint.connect_ns / NS_PER_S):
-                    self._connect()
-            except (Failure, gevent.Timeout):
-                self._drop()
+        self.traffic.standby.join()
 
     def on_stop(self) -> None:
         self._drop()
+        self.traffic.standby.leave()
 
     def serve(self) -> None:
         traffic = self.traffic
@@ -85,10 +80,13 @@ class Lane(User):
         """Send ``arrival`` until it is answered or may not be tried again; record it exactly once."""
         errors: list[str] = []
         stale = 0
-        endpoint = self.endpoint
+        endpoint, standby = self.endpoint, self.traffic.standby
         while True:
             if self.connection is not None and self.connection.broken:
                 self._drop()
+            if self.connection is None and not stale:
+                # After a stale one, which the target had closed, only a new one will do.
+                self.connection = standby.take()
             fresh = self.connection is None
             attempt = Attempt(endpoint.adapter, endpoint.max_body)
             try:
@@ -122,6 +120,9 @@ class Lane(User):
                 if self._back_off(len(errors), attempt.retry_after):
                     continue
             self._record(arrival, attempt, errors, stale, fresh)
+            if self.connection is not None:
+                standby.give(self.connection)
+                self.connection = None
             return
 
     def _exchange(self, arrival: Arrival, attempt: Attempt) -> None:
@@ -146,25 +147,11 @@ class Lane(User):
         connection.deadline_ns = 0
 
     def _connect(self) -> None:
-        endpoint = self.endpoint
-        failure: Failure | None = None
-        for address in endpoint.addresses():
-            self.connection = connection = Connection(self.traffic.clock, endpoint.idle_ns)
-            connection.deadline_ns = time.monotonic_ns() + endpoint.connect_ns
-            connection.deadline_kind = ErrorKind.CONNECT_TIMEOUT
-            try:
-                connection.connect(address, endpoint.server_name, endpoint.tls)
-            except Failure as e:
-                failure = e
-                self._drop()
-            else:
-                connection.deadline_ns = 0
-                return
-        raise failure or Failure(ErrorKind.DNS, f"no address for {endpoint.server_name}")
+        self.traffic.standby.open(self)
 
     def _drop(self) -> None:
         if self.connection is not None:
-            self.connection.close()
+            self.traffic.standby.drop(self.connection)
             self.connection = None
 
     def _time_out(self, attempt: Attempt, kind: ErrorKind) -> None:

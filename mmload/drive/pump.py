@@ -27,6 +27,7 @@ from mmload.drive.connection import TimedOut
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.outbox import Outbox, not_sent
 from mmload.drive.oversample import as_planned
+from mmload.drive.standby import Standby
 from mmload.drive.timerfd import TimerFd
 from mmload.model import NS_PER_MS, NS_PER_S, Arrival, ErrorKind, PhasePlan
 from mmload.schedule import Schedule
@@ -76,6 +77,7 @@ class Traffic:
         self.bytes_sent = 0
         self.worst_lag_ns = 0
         """Worst lateness of a wake-up since it was last read."""
+        self.standby = Standby(endpoint, clock)
         self.end_ns = max((p.end_ns for p in schedule.phases), default=0)
         self._drain_ns = drain_ns
         self._rank, self._sharing = index, count
