@@ -87,7 +87,7 @@ def compare(
     """Compare run folders (RUN or NAME=RUN), or drive the candidates of one PROFILE in turn and compare them.
 
     With PROFILE, --target, --set, --seed and --workers hold for every candidate that does not say otherwise.
-    Refuses runs of different workloads. Writes compare.json and compare.html. Exit code 0 if a candidate
+    Refuses runs of different workloads. Writes compare.json, .html and .md. Exit code 0 if a candidate
     survives the gates, 3 if none does, 4 if more samples could decide.
     """
     from mmload import compare as comparing

@@ -20,7 +20,7 @@ from mmload.profile import Cost, Profile, frozen_toml
 from mmload.report.answers import AnswerRow, write_answers
 from mmload.report.files import write_text
 from mmload.report.parquet import RequestRow, write_requests
-from mmload.scorecard import scorecard
+from mmload.scorecard import scorecard, scored_by
 from mmload.summary import (
     RUN_JOURNAL,
     Attribution,
@@ -82,6 +82,7 @@ def finish(
     found, _, decided = verdict.conclude(
         measured, info.profile.gates, _regressions(run_dir, measured, info.profile)
     )
+    found["run"] |= scored_by(run_dir, info.header)
     found["scorecard"], found["attribution"] = scorecard(found, info.profile), None
     found["quality"] |= {
         "by_model": None,
@@ -99,10 +100,12 @@ def finish(
     plots["server"] = server_series(server, info)
     if environment is None:
         environment = _stored_environment(run_dir)
+    environment = {**environment, "matrix": found["scorecard"]["matrix"]}
     write_text(run_dir / "environment.json", json.dumps(environment, indent=2) + "\n")
-    _write_histograms(run_dir, reader, info)
+    about = _about(found["run"])
+    _write_histograms(run_dir, reader, info, about)
     causes = Attribution(info, reader.summary)
-    _write_rows(run_dir, info, causes, secrets)
+    _write_rows(run_dir, info, causes, secrets, about)
     found["attribution"], found["quality"]["by_model"] = causes.figures(), causes.by_model()
     run_info = {**info.header, "cut": reader.end is None, "end_reason": ending.reason}
     report.write(
@@ -115,6 +118,12 @@ def finish(
         secrets=secrets,
     )
     return Finished(run_dir, found, decided, info.profile)
+
+
+def _about(run: Mapping[str, Any]) -> dict[str, str | None]:
+    """What a file that leaves its folder says of where it came from, and of the matrix that scored it."""
+    wanted = ("id", "profile", "mmload_version", "workload_fingerprint", "matrix_version", "matrix_id")
+    return {key: run.get(key) for key in wanted}
 
 
 def _regressions(run_dir: Path, found: Mapping[str, Any], profile: Profile) -> list[Check]:
@@ -138,11 +147,14 @@ def _stored_environment(run_dir: Path) -> Mapping[str, Any]:
     return stored
 
 
-def _write_histograms(run_dir: Path, reader: RunReader, info: RunInfo) -> None:
+def _write_histograms(
+    run_dir: Path, reader: RunReader, info: RunInfo, about: Mapping[str, str | None]
+) -> None:
     started = float(info.header["t0_wall_ns"]) / 1e9
     lines = hlog(
         intervals_for_log(reader.summary, info),
-        title=f"mmload {info.header['mmload_version']} run={info.header['run_id']}",
+        title=f"mmload {about['mmload_version']} run={about['id']} "
+        f"matrix={about['matrix_version']} ({about['matrix_id']})",
         base_time_s=started,
     )
     write_text(run_dir / "latency.hlog", "".join(lines))
@@ -152,7 +164,13 @@ def _write_histograms(run_dir: Path, reader: RunReader, info: RunInfo) -> None:
             write_text(run_dir / f"{metric}.hgrm", hgrm(histogram))
 
 
-def _write_rows(run_dir: Path, info: RunInfo, causes: Attribution, secrets: tuple[str, ...]) -> None:
+def _write_rows(
+    run_dir: Path,
+    info: RunInfo,
+    causes: Attribution,
+    secrets: tuple[str, ...],
+    about: Mapping[str, str | None],
+) -> None:
     scores = Shelf(run_dir)
     prompts: Mapping[str, str] = info.header.get("prompt_versions") or {}
     phase_of: dict[int, str] = {p.number: p.name for p in info.phases}
@@ -191,6 +209,7 @@ def _write_rows(run_dir: Path, info: RunInfo, causes: Attribution, secrets: tupl
                     answer.seq, phase, info.items[answer.item], answer.text, scores.get(answer.seq)
                 )
 
-    write_requests(run_dir / "requests.parquet", requests())
+    write_requests(run_dir / "requests.parquet", requests(), about=about)
+    matrix = f"{about['matrix_version']} ({about['matrix_id']})"
     kept = info.profile.quality.texts
-    write_answers(run_dir / "answers", answers(), secrets=secrets, texts=kept)
+    write_answers(run_dir / "answers", answers(), secrets=secrets, texts=kept, matrix=matrix)

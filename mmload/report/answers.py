@@ -37,10 +37,12 @@ def write_answers(
     most: int = MOST,
     secrets: Sequence[str] = (),
     texts: str = "redacted",
+    matrix: str | None = None,
 ) -> int:
     """Keep at most ``most`` answers, sorted by number; return how many were kept. Raises ``OSError``.
 
     ``texts`` as in the profile: ``redacted``, ``raw`` (as they came, less ``secrets``) or ``none``.
+    ``matrix``: version and id of what scored them.
     """
     kept: dict[bool, list[tuple[int, int, AnswerRow]]] = {True: [], False: []}
     for row in rows:
@@ -54,7 +56,9 @@ def write_answers(
     share = max(most // 2, most - len(others))
     chosen = failed[:share]
     chosen += others[: most - len(chosen)]
-    lines = [_line(row, tuple(secrets), texts) for _, _, row in sorted(chosen, key=lambda entry: entry[1])]
+    lines = [
+        _line(row, tuple(secrets), texts, matrix) for _, _, row in sorted(chosen, key=lambda entry: entry[1])
+    ]
     write_text(folder / "answers.jsonl", "".join(lines))
     return len(lines)
 
@@ -64,7 +68,7 @@ def _draw(seq: int) -> int:
     return int.from_bytes(hashlib.blake2b(seq.to_bytes(8, "little"), digest_size=8).digest(), "little")
 
 
-def _line(row: AnswerRow, secrets: tuple[str, ...], texts: str) -> str:
+def _line(row: AnswerRow, secrets: tuple[str, ...], texts: str, matrix: str | None) -> str:
     text = without(row.text, secrets) if texts == "raw" else redact(row.text, secrets)
     entry: dict[str, Any] = {
         "seq": row.seq,
@@ -73,6 +77,7 @@ def _line(row: AnswerRow, secrets: tuple[str, ...], texts: str) -> str:
         "task": row.item.task if row.item else None,
         "answer": None if texts == "none" else text[:_LONGEST],
         "cut": len(text) > _LONGEST,
+        "matrix": matrix,
         "score": None
         if row.score is None
         else {k: v for k, v in asdict(row.score).items() if k not in ("seq", "item", "task")},

@@ -1,4 +1,4 @@
-"""The report of a comparison: ``compare.json``, ``compare.html`` and a few lines for the terminal.
+"""The report of a comparison: ``compare.json``, ``.html``, ``.md`` and a few lines for the terminal.
 
 It is given what was found as plain data; the docstring of ``write_comparison`` is its description.
 """
@@ -13,10 +13,10 @@ from typing import Any
 
 from mmload.report import html
 from mmload.report.charts import comparison
-from mmload.report.escape import terminal
+from mmload.report.escape import markdown_cell, terminal
 from mmload.report.files import write_text
 from mmload.report.folder import clean
-from mmload.report.pages import write_page
+from mmload.report.pages import scored_by, tables_in_markdown, write_page
 from mmload.report.table import Chart, Table
 from mmload.report.verdicts import WORDS
 from mmload.report.wording import (
@@ -47,7 +47,7 @@ METRICS = {
 
 
 def write_comparison(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
-    """Write ``compare.json``, ``compare.html`` and its plots.
+    """Write ``compare.json``, ``compare.html``, ``compare.md`` and the plots.
 
     ``found``: ``baseline`` (a candidate's name), ``refused`` (why runs may not be compared, or empty),
     ``matrix_version, workload_fingerprint``; ``candidates [{name, run, target, verdict, rank, rank_stability,
@@ -61,8 +61,9 @@ def write_comparison(folder: Path, found: Mapping[str, Any], secrets: tuple[str,
     found = clean(found, secrets)
     charts = _comparison_charts(found)
     write_text(folder / "compare.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / "compare.md", comparison_markdown(found, charts))
     written = write_page(folder, "compare.html", comparison_page(found, charts), charts)
-    return [folder / "compare.json", *written]
+    return [folder / "compare.json", folder / "compare.md", *written]
 
 
 def comparison_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -> str:
@@ -77,11 +78,37 @@ def comparison_page(found: Mapping[str, Any], charts: list[Chart] | None = None)
         scorecards=_scorecards(found, ranked),
         fallbacks=_fallbacks(found),
         charts=_comparison_charts(found) if charts is None else charts,
-        notes=[
-            *map(str, found.get("notes") or []),
-            *map(str, (found.get("fallbacks") or {}).get("notes") or []),
-        ],
+        notes=_all_notes(found),
+        matrix=scored_by(found),
     )
+
+
+def comparison_markdown(found: Mapping[str, Any], charts: Sequence[Chart]) -> str:
+    """The same in short, for a pull request."""
+    ranked = _by_rank(found)
+    tables = [
+        _ranking(ranked),
+        _gate_matrix(found, ranked),
+        _scorecards(found, ranked),
+        *(chart.table for chart in charts),
+        _fallbacks(found),
+    ]
+    notes = [f"- {markdown_cell(str(note))}" for note in _all_notes(found)]
+    lines = [
+        "# Comparison",
+        "",
+        markdown_cell(_comparison_sentence(found, ranked)),
+        *tables_in_markdown(tables),
+    ]
+    lines += ["", "## To note", "", *notes] if notes else []
+    return "\n".join([*lines, *(["", scored_by(found)] if found.get("matrix") else [])]) + "\n"
+
+
+def _all_notes(found: Mapping[str, Any]) -> list[str]:
+    return [
+        *map(str, found.get("notes") or []),
+        *map(str, (found.get("fallbacks") or {}).get("notes") or []),
+    ]
 
 
 def _by_rank(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:

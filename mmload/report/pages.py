@@ -5,7 +5,7 @@ It is given what was found as plain data; the docstring is its description.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def capacity_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -
         headlines=capacity_headlines(found),
         gates=_gates(found),
         word=WORDS.get(str(found.get("verdict")), ""),
+        matrix=scored_by(found),
         charts=[*capacity.draw_all(found), capacity.scalability(found)] if charts is None else charts,
         levels=_levels(found),
         hysteresis=_hysteresis(found),
@@ -255,18 +256,31 @@ def capacity_markdown(found: Mapping[str, Any]) -> str:
         "",
         *(f"- {h.label}: {h.value} {h.unit} ({markdown_cell(h.detail)})" for h in capacity_headlines(found)),
     ]
-    for table in (_levels(found), _hysteresis(found), _fleet(found)):
-        if table.rows:
-            notes = [f"\n{markdown_cell(note)}" for note in table.notes]
-            lines += ["", f"## {table.caption}", "", *_rows_in_markdown(table), *notes]
+    lines += tables_in_markdown([_levels(found), _hysteresis(found), _fleet(found)])
     notes = [f"- {markdown_cell(str(note))}" for note in found.get("notes") or []]
-    return "\n".join([*lines, *(["", "## To note", "", *notes] if notes else [])]) + "\n"
+    lines += ["", "## To note", "", *notes] if notes else []
+    lines += ["", scored_by(found)] if found.get("matrix") else []
+    return "\n".join(lines) + "\n"
 
 
-def _rows_in_markdown(table: Table) -> list[str]:
-    rows = [[markdown_cell(cell) for cell in row] for row in [table.head, *table.rows]]
-    rule = [":--", *["--:"] * (len(table.head) - 1)]
-    return [f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]]]
+def scored_by(found: Mapping[str, Any]) -> str:
+    """By which matrix the answers were scored, in a sentence; empty if that is not known."""
+    by = found.get("matrix") or {}
+    return f"Scored by matrix {by['version']} ({by['id']})." if by.get("id") else ""
+
+
+def tables_in_markdown(tables: Sequence[Table]) -> list[str]:
+    """Lines of those that have rows, each under its caption and with its notes."""
+    lines = []
+    for table in tables:
+        if not table.rows:
+            continue
+        rows = [[markdown_cell(cell) for cell in row] for row in [table.head, *table.rows]]
+        rule = [":--" if k < table.text_columns else "--:" for k in range(len(table.head))]
+        lines += ["", f"## {table.caption}", ""]
+        lines += [f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]]]
+        lines += [f"\n{markdown_cell(note)}" for note in table.notes]
+    return lines
 
 
 def write_page(folder: Path, name: str, text: str, charts: list[Chart]) -> list[Path]:

@@ -5,7 +5,7 @@ Not aware of where rows come from, nor of how they were scored or priced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,15 +101,25 @@ SCHEMA = pa.schema(
 )
 
 
-def write_requests(path: Path, rows: Iterable[RequestRow], row_group: int = ROW_GROUP) -> int:
-    """Write all rows; return how many. Holds one row group in memory. Raises ``OSError``."""
+def write_requests(
+    path: Path,
+    rows: Iterable[RequestRow],
+    row_group: int = ROW_GROUP,
+    about: Mapping[str, str | None] | None = None,
+) -> int:
+    """Write all rows; return how many. Holds one row group in memory. Raises ``OSError``.
+
+    ``about``: of the run and the matrix that scored it, for the file's key-value metadata (``mmload.<key>``).
+    """
     written = 0
+    told = {f"mmload.{key}": value for key, value in (about or {}).items() if value}
+    schema = SCHEMA.with_metadata(told) if told else SCHEMA
     source = iter(rows)
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         while batch := list(islice(source, row_group)):
             columns = list(zip(*(_flat(row) for row in batch), strict=True))
             arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             written += len(batch)
     return written
 

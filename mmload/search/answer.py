@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mmload.model import CheckVerdict, Verdict, counted
 from mmload.profile import Profile
+from mmload.scorecard import matrix
 from mmload.search.level import level_of, limited_by, seen_of
 from mmload.search.scalability import fit, fleet, fleet_assumptions, knee
 from mmload.search.steps import Kind, Seen, Settings, Stop, confirmed, failing, spent
@@ -48,6 +49,7 @@ def answer(
     found = {
         "schema_version": SCHEMA_VERSION,
         "profile": profile.name,
+        "matrix": matrix().identity,
         **about,
         "rpm_at_quality": at_quality,
         "offered_rpm": best.step.rpm if best else None,

@@ -14,6 +14,7 @@ from mmload import corpus, grade, journal
 from mmload.model import Answer, InputError, Score
 from mmload.plugins import get
 from mmload.profile import Mix, Sessions
+from mmload.scorecard import matrix, scored_by
 
 STRETCHES = (Stretch("a", 600, 12),)
 TASKS = ("extract", "ui", "chart")
@@ -169,6 +170,14 @@ def test_other_scorers_take_the_place_of_the_old_scores(run):
     assert all(s.passed for s in scores_of(run.dir))
 
 
+def test_scores_that_were_replayed_are_of_this_version_s_matrix(run):
+    grade.follow(run.dir)
+    header = {"matrix_version": "0.9.0", "matrix_id": "0" * 12}
+    assert scored_by(run.dir, header) == header
+    grade.rescore(run.dir)
+    assert scored_by(run.dir, header) == {"matrix_version": matrix().version, "matrix_id": matrix().id}
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="no run of mmload"):
         grade.rescore(tmp_path)
@@ -211,9 +220,8 @@ def test_its_own_journals_are_where_the_summary_looks():
 
 
 def test_the_code_of_an_earlier_question_is_wrong_and_that_of_another_session_cross_talk(suite):
-    profile = {"sessions": {"turns": 3}, "mix": {"items": 12, "suite_seed": 5}}
-    grader = grade.Grader({"suite_dir": str(suite.dir), "profile": profile})
     scripts = corpus.scripts(Sessions(turns=3), suite.items, 5)
+    grader = grade.Grader({"suite_dir": str(suite.dir), "scripts": scripts.turns})
     first, second, _ = scripts.turns[0]
     stranger = scripts.turns[1][0]
     item = suite.items[second]
