@@ -120,9 +120,11 @@ class Lane(User):
                 if self._back_off(len(errors), attempt.retry_after):
                     continue
             self._record(arrival, attempt, errors, stale, fresh)
-            if self.connection is not None:
+            if endpoint.keep_alive and self.connection is not None:
                 standby.give(self.connection)
                 self.connection = None
+            else:
+                self._drop()
             return
 
     def _exchange(self, arrival: Arrival, attempt: Attempt) -> None:

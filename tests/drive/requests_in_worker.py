@@ -1,7 +1,7 @@
 """Sends single requests through the real lane, in an interpreter that Locust has patched.
 
-Reads one JSON object from stdin: ``cases`` (each ``url``, ``stream`` and keys of ``[target]``), prints a list
-of records and answers. A process of its own, for Locust must not patch the tests' interpreter.
+Reads one JSON object from stdin: ``cases`` (each ``url``, ``stream`` and keys of ``[target]``;
+``standing``: so many connections stand ready), prints a list of records and answers. A process of its own, for Locust must not patch the tests' interpreter.
 """
 
 import json
@@ -43,7 +43,7 @@ def send(case: dict) -> list[dict]:
     url, stream, times = case.pop("url"), case.pop("stream", False), case.pop("times", 1)
     padding = case.pop("padding", 0)
     pause_s, together_s = case.pop("pause_s", 0), case.pop("together_s", 0)
-    template = case.pop("file", None)
+    template, standing = case.pop("file", None), case.pop("standing", 0)
     step_ns = case.pop("clock_step_s", 0) * 10**9
     target = Target.model_validate({"url": url, **case})
     phase = Phase(name="p", shape="sustained", duration_s=60, users=1)
@@ -64,6 +64,9 @@ def send(case: dict) -> list[dict]:
         traffic.start(time.monotonic_ns())
         lane = Lane(SimpleNamespace())
         lane.traffic, lane.endpoint = traffic, endpoint
+        for _ in range(standing):
+            traffic.standby.join()
+        gevent.sleep(0.2 if standing else 0)
         # As if the wall clock had been set since the offset to it was sampled.
         traffic.clock.offset_ns -= step_ns
         if together_s:

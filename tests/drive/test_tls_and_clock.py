@@ -94,6 +94,16 @@ def test_without_verification_the_answer_comes_and_carries_the_kernels_time(
     assert first["kernel_clock"] and first["sent_ns"] <= first["first_byte_ns"] <= first["end_ns"]
 
 
+def test_a_connection_stands_ready_over_tls_whatever_the_server_says_after_the_handshake(
+    secure_url: str, send: Any
+) -> None:
+    ((first, second),) = send(
+        [{"url": secure_url, "tls_verify": False, "times": 2, "standing": 1, **TIMEOUTS}]
+    )
+    assert (first["outcome"], first["reused_connection"], first["stale_retries"]) == ("ok", True, 0)
+    assert (second["outcome"], second["reused_connection"]) == ("ok", True)
+
+
 def test_plain_http_where_tls_was_promised_is_a_failed_handshake(send: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=speak_http, args=(listener,), daemon=True).start()
