@@ -1,7 +1,8 @@
 """Sends single requests through the real lane, in an interpreter that Locust has patched.
 
 Reads one JSON object from stdin: ``cases`` (each ``url``, ``stream`` and keys of ``[target]``;
-``standing``: so many connections stand ready), prints a list of records and answers. A process of its own, for Locust must not patch the tests' interpreter.
+``standing``: so many connections stand ready), prints a list of records and answers. A process of its own,
+for Locust must not patch the tests' interpreter.
 """
 
 import json

@@ -1,6 +1,6 @@
 """SIGKILL at random moments: ``python tests/reliability/crashes.py --moments 20 --seed 1 [VICTIM...]``.
 
-Runs are of eight seconds, two workers, the embedded practice target. What is held against each: every record
+Runs are of four seconds, two workers, the embedded practice target. What is held against each: every record
 that the journal held at the moment of the kill is in the report, all planned requests are accounted for, no
 process is left, and the report says that something was missing. Prints one line for each victim; exits with
 1 at the first broken promise.
@@ -29,7 +29,7 @@ from whole_runs import TINY, command
 from mmload import journal
 
 VICTIMS = ("worker", "master", "scorer", "target", "all")
-SECONDS = 6.0
+SECONDS = 4.0
 PROFILE = TINY + f'[[phase]]\nname = "p"\nshape = "sustained"\nduration_s = {SECONDS:g}\nrpm = 1800\n'
 _MODULES = {"worker": "mmload.drive.worker", "master": "mmload.drive.master", "scorer": "mmload.grade"}
 _MODULES["target"] = "mmload.serve"
