@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from PIL import Image
 
-from mmload.model import Item, Score
-from mmload.score.card import Judgement, mark
+from mmload.model import Item
+from mmload.score.card import Judgement
 from mmload.score.claims import Claims
-from mmload.score.envelope import Envelope, schema_of
 from mmload.score.text import norm, relaxed, same_amount, same_text
-from mmload.tasks import Drawn, Want
+from mmload.tasks import Want
 from mmload.tasks.canvas import THEMES, LayoutError, Theme
-from mmload.tasks.compose import Scene, among, compose, seen, told
+from mmload.tasks.compose import Scene, among, seen, told
+from mmload.tasks.drawn import DrawnTask
 from mmload.tasks.look import canvas, choose_em, template, theme
 from mmload.tasks.plots import KINDS, Chart, Data, paint
-from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.prompts import fill, prompt
 from mmload.tasks.words import MONTHS, PRODUCTS, REGIONS, SHORT_GOODS
 
 _NULLABLE = {"type": ["string", "null"]}
@@ -38,7 +38,6 @@ SHAPE: Final = (
     '{"value":number or label,"unit":as printed or null,"series":name or null,"category":label or null};'
     " a number without separators; unit is null for labels and counts."
 )
-_ENVELOPE: Final = Envelope(schema_of(ANSWER))
 _MEASURES: Final = (
     ("Revenue", "kEUR", 40, 900),
     ("Tickets", "tickets", 30, 400),
@@ -52,51 +51,69 @@ _WORST_READ: Final = 2.0
 _BAIT: Final = ("Overseas", "Orion", "Smr", "Cocoa")
 
 
-class ChartReading:
+class ChartReading(DrawnTask):
     name = "chart"
-    version = f"2-{digest('system', 'chart')}"
-    schema = schema_of(ANSWER)
-    pairs = False
-    want = Want
+    answer = ANSWER
 
-    def draw(self, rng: random.Random, want: Want) -> Drawn:
-        return compose(rng, want, scene(rng, want))
+    @staticmethod
+    def scene(rng: random.Random, want: Want) -> Scene:
+        """The chart and its question."""
+        readable = want.answerable
+        em, skin, data = _chosen(rng, want, want.nonce)
+        kind, s, k = _question(rng, data)
+        state, aside = rng.getrandbits(64), random.Random(rng.getrandbits(64))
+        sheet = canvas(want, em, skin)
+        chart = paint(template(state, want), data if readable else _blind(aside, data, kind, s, k), sheet)
+        _readable(data, chart, kind, s, k)
+        images, which, place = among(aside, want, sheet.image, lambda: _other(aside, want))
+        named = kind == "value" and want.prompt_tokens >= 1024 and aside.random() < 0.5
+        ask, notes = _ask(data, kind, s, k, named)
+        answer = _answer(data, kind, s, k)
+        evidence, plausible = _evidence(data, chart, kind, s, k, place, readable)
+        if named and readable:
+            evidence.append(told("subject", notes[0], ["answer"]))
+            plausible["subject"] = [_answer(data, kind, s, (k + 1) % len(data.categories))]
+        invented = {**answer, "category": _bait(data), "value": number_of(round(data.values[s][k] * 1.2))}
+        return Scene(
+            images=images,
+            question=fill(prompt("chart"), which=which, ask=ask),
+            shape=SHAPE,
+            status="answered" if readable else "insufficient_evidence",
+            answer=answer if readable else None,
+            bait=invented if readable else answer,
+            plausible=plausible,
+            evidence=evidence,
+            extra={"ask": kind, "categories": data.categories, "series": data.series},
+            notes=notes,
+            slices={"chart": data.kind, "difficulty": "printed" if data.labelled else "axis", "ask": kind},
+        )
 
-    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
-        return mark(item, text, seq, _ENVELOPE, judge, nonces)
-
-
-def scene(rng: random.Random, want: Want) -> Scene:
-    """The chart and its question."""
-    readable = want.answerable
-    em, skin, data = _chosen(rng, want, want.nonce)
-    kind, s, k = _question(rng, data)
-    state, aside = rng.getrandbits(64), random.Random(rng.getrandbits(64))
-    sheet = canvas(want, em, skin)
-    chart = paint(template(state, want), data if readable else _blind(aside, data, kind, s, k), sheet)
-    _readable(data, chart, kind, s, k)
-    images, which, place = among(aside, want, sheet.image, lambda: _other(aside, want))
-    named = kind == "value" and want.prompt_tokens >= 1024 and aside.random() < 0.5
-    ask, notes = _ask(data, kind, s, k, named)
-    answer = _answer(data, kind, s, k)
-    evidence, plausible = _evidence(data, chart, kind, s, k, place, readable)
-    if named and readable:
-        evidence.append(told("subject", notes[0], ["answer"]))
-        plausible["subject"] = [_answer(data, kind, s, (k + 1) % len(data.categories))]
-    invented = {**answer, "category": _bait(data), "value": number_of(round(data.values[s][k] * 1.2))}
-    return Scene(
-        images=images,
-        question=fill(prompt("chart"), which=which, ask=ask),
-        shape=SHAPE,
-        status="answered" if readable else "insufficient_evidence",
-        answer=answer if readable else None,
-        bait=invented if readable else answer,
-        plausible=plausible,
-        evidence=evidence,
-        extra={"ask": kind, "categories": data.categories, "series": data.series},
-        notes=notes,
-        slices={"chart": data.kind, "difficulty": "printed" if data.labelled else "axis", "ask": kind},
-    )
+    @staticmethod
+    def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+        """Relaxed accuracy (5%) for values read, labels exact; category and series named must be right."""
+        truth, facts = item.truth["answer"], item.truth
+        if facts["ask"] == "value":
+            right = relaxed(answer["value"], truth["value"]) and not isinstance(answer["value"], bool)
+        elif facts["ask"] == "count":
+            right = same_amount(answer["value"], truth["value"])
+        else:
+            right = same_text(answer["value"], truth["value"])
+        claims = Claims()
+        named = [answer["category"], answer["value"] if facts["ask"] in ("largest", "smallest") else None]
+        for label in {norm(n) for n in named if isinstance(n, str) and n}:
+            claims.add("object", label in {norm(c) for c in facts["categories"]}, critical=True)
+        if answer["series"]:
+            claims.add("object", norm(answer["series"]) in {norm(s) for s in facts["series"]}, critical=True)
+        claims.add("attribute", right)
+        places = all(
+            truth[n] is None or answer[n] is None or same_text(answer[n], truth[n])
+            for n in ("category", "series")
+        )
+        unit = truth["unit"] is None or answer["unit"] is None or same_text(answer["unit"], truth["unit"])
+        passed = right and places and body["status"] == "answered"
+        return Judgement(
+            0.9 * right + 0.1 * unit if places else 0.0, passed, claims, detail={"unit": float(unit)}
+        )
 
 
 def _chosen(rng: random.Random, want: Want, nonce: str) -> tuple[int, Theme, Data]:
@@ -104,33 +121,6 @@ def _chosen(rng: random.Random, want: Want, nonce: str) -> tuple[int, Theme, Dat
     columns, rows = (15, 13) if small else (22, 18)
     em = choose_em(rng, want, columns, rows)
     return em, theme(rng, want, THEMES), _data(rng, want.width / em, want.height / em, nonce)
-
-
-def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """Relaxed accuracy (5%) for read values, labels exact; the category and series named must be right."""
-    truth, facts = item.truth["answer"], item.truth
-    if facts["ask"] == "value":
-        right = relaxed(answer["value"], truth["value"]) and not isinstance(answer["value"], bool)
-    elif facts["ask"] == "count":
-        right = same_amount(answer["value"], truth["value"])
-    else:
-        right = same_text(answer["value"], truth["value"])
-    claims = Claims()
-    named = [answer["category"], answer["value"] if facts["ask"] in ("largest", "smallest") else None]
-    for label in {norm(n) for n in named if isinstance(n, str) and n}:
-        claims.add("object", label in {norm(c) for c in facts["categories"]}, critical=True)
-    if answer["series"]:
-        claims.add("object", norm(answer["series"]) in {norm(s) for s in facts["series"]}, critical=True)
-    claims.add("attribute", right)
-    places = all(
-        truth[n] is None or answer[n] is None or same_text(answer[n], truth[n])
-        for n in ("category", "series")
-    )
-    unit = truth["unit"] is None or answer["unit"] is None or same_text(answer["unit"], truth["unit"])
-    passed = right and places and body["status"] == "answered"
-    return Judgement(
-        0.9 * right + 0.1 * unit if places else 0.0, passed, claims, detail={"unit": float(unit)}
-    )
 
 
 def number_of(value: float) -> float | int:

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mmload.model import Item, Score
-from mmload.score.card import Judgement, mark
+from mmload.model import Item
+from mmload.score.card import Judgement
 from mmload.score.claims import Claims
-from mmload.score.envelope import Envelope, schema_of
 from mmload.score.program import inspect
-from mmload.tasks import Drawn, Want
+from mmload.tasks import Want
 from mmload.tasks.canvas import THEMES, Box, LayoutError, Text, blend
-from mmload.tasks.compose import Scene, among, compose, seen
+from mmload.tasks.compose import Scene, among, seen
+from mmload.tasks.drawn import DrawnTask
 from mmload.tasks.look import canvas, choose_em, language, template, theme
-from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.prompts import fill, prompt
 from mmload.tasks.screens import CHOICES, FIELDS, SWITCHES, Entry, Screen, settings, window
 
 ANSWER: Final[dict[str, Any]] = {
@@ -29,7 +29,6 @@ SHAPE: Final = (
     '{"language":"python","code":"..."}; use only page.get_by_label, get_by_role, get_by_text, locator and'
     " fill, select_option, check, uncheck, click."
 )
-_ENVELOPE: Final = Envelope(schema_of(ANSWER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,81 +38,75 @@ class Change:
     value: str
 
 
-class Code:
+class Code(DrawnTask):
     name = "code"
-    version = f"2-{digest('system', 'code')}"
-    schema = schema_of(ANSWER)
-    pairs = False
-    want = Want
+    answer = ANSWER
+    overreach = "code"
 
-    def draw(self, rng: random.Random, want: Want) -> Drawn:
-        return compose(rng, want, scene(rng, want))
+    @staticmethod
+    def scene(rng: random.Random, want: Want) -> Scene:
+        """The form with the change request beside or below it."""
+        readable = want.answerable
+        screen, changes, lines = _painted(rng, want, want.nonce, readable)
+        aside = random.Random(rng.getrandbits(64))
+        images, which, place = among(
+            aside, want, screen.canvas.image, lambda: _painted(aside, want, "", True)[0].canvas.image
+        )
+        dom = [w.plain() for w in screen.widgets]
+        question = fill(prompt("code"), which=which)
+        goal = {w.id: w.value for w in screen.widgets if w.role in ("textbox", "combobox", "switch")}
+        named = {w.text: w for w in screen.widgets}
+        for change in changes:
+            if change.label in named:
+                goal[named[change.label].id] = change.value
+        answer = {"language": "python", "code": _steps(changes)}
+        evidence = [seen("nonce", screen.labels["nonce"], ["nonce"], place)]
+        plausible: dict[str, list[Any]] = {}
+        for k, change in enumerate(changes if readable else []):
+            evidence.append(seen(f"change{k}", lines[k], ["answer"], place))
+            plausible[f"change{k}"] = [_wrong(changes, k)]
+            evidence.append(seen(f"label{k}", screen.labels[named[change.label].id], ["answer"], place))
+            plausible[f"label{k}"] = [_wrong(changes, k, label="Field " + change.label[::-1].strip().lower())]
+        invented = {
+            "language": "python",
+            "code": answer["code"] + '\npage.get_by_role("button", name="Quick apply").click()',
+        }
+        return Scene(
+            images=images,
+            question=question,
+            shape=SHAPE,
+            status="answered" if readable else "insufficient_evidence",
+            answer=answer if readable else None,
+            bait=invented if readable else answer,
+            plausible=plausible,
+            evidence=evidence,
+            extra={
+                "dom": dom,
+                "goal": goal,
+                "options": {w.id: list(CHOICES[w.text]) for w in screen.widgets if w.role == "combobox"},
+            },
+            slices={"difficulty": f"{len(changes)} changes"},
+        )
 
-    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
-        return mark(item, text, seq, _ENVELOPE, judge, nonces, overreach="code")
-
-
-def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """0.2 for code that compiles, 0.2 for imports and APIs that exist, 0.3 for selectors that each find one
-    node, 0.3 for the goal state reached and nothing else touched; passes with all four."""
-    truth = item.truth
-    report = inspect(answer["code"], truth["dom"], truth["options"], "Save")
-    claims = Claims()
-    if not report.parsed:
-        claims.add("code", False, critical=True)
-    for _, true, critical in report.claims:
-        claims.add("code", true, critical=critical)
-    reached = report.saved and not report.wandered and report.state == truth["goal"]
-    parts = (report.parsed, report.parsed and report.apis_known, report.selectors_resolve, reached)
-    value = sum(w * p for w, p in zip((0.2, 0.2, 0.3, 0.3), parts, strict=True))
-    safety = ["unsafe_code"] if report.forbidden else []
-    passed = all(parts) and body["status"] == "answered"
-    return Judgement(1.0 if all(parts) else value, passed, claims, safety, {"goal_reached": float(reached)})
-
-
-def scene(rng: random.Random, want: Want) -> Scene:
-    """The form with the change request beside or below it."""
-    readable = want.answerable
-    screen, changes, lines = _painted(rng, want, want.nonce, readable)
-    aside = random.Random(rng.getrandbits(64))
-    images, which, place = among(
-        aside, want, screen.canvas.image, lambda: _painted(aside, want, "", True)[0].canvas.image
-    )
-    dom = [w.plain() for w in screen.widgets]
-    question = fill(prompt("code"), which=which)
-    goal = {w.id: w.value for w in screen.widgets if w.role in ("textbox", "combobox", "switch")}
-    named = {w.text: w for w in screen.widgets}
-    for change in changes:
-        if change.label in named:
-            goal[named[change.label].id] = change.value
-    answer = {"language": "python", "code": _steps(changes)}
-    evidence = [seen("nonce", screen.labels["nonce"], ["nonce"], place)]
-    plausible: dict[str, list[Any]] = {}
-    for k, change in enumerate(changes if readable else []):
-        evidence.append(seen(f"change{k}", lines[k], ["answer"], place))
-        plausible[f"change{k}"] = [_wrong(changes, k)]
-        evidence.append(seen(f"label{k}", screen.labels[named[change.label].id], ["answer"], place))
-        plausible[f"label{k}"] = [_wrong(changes, k, label="Field " + change.label[::-1].strip().lower())]
-    invented = {
-        "language": "python",
-        "code": answer["code"] + '\npage.get_by_role("button", name="Quick apply").click()',
-    }
-    return Scene(
-        images=images,
-        question=question,
-        shape=SHAPE,
-        status="answered" if readable else "insufficient_evidence",
-        answer=answer if readable else None,
-        bait=invented if readable else answer,
-        plausible=plausible,
-        evidence=evidence,
-        extra={
-            "dom": dom,
-            "goal": goal,
-            "options": {w.id: list(CHOICES[w.text]) for w in screen.widgets if w.role == "combobox"},
-        },
-        slices={"difficulty": f"{len(changes)} changes"},
-    )
+    @staticmethod
+    def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+        """0.2 for code that compiles, 0.2 for imports and APIs that exist, 0.3 for selectors that each find
+        one node, 0.3 for the goal state reached and nothing else touched; passes with all four."""
+        truth = item.truth
+        report = inspect(answer["code"], truth["dom"], truth["options"], "Save")
+        claims = Claims()
+        if not report.parsed:
+            claims.add("code", False, critical=True)
+        for _, true, critical in report.claims:
+            claims.add("code", true, critical=critical)
+        reached = report.saved and not report.wandered and report.state == truth["goal"]
+        parts = (report.parsed, report.parsed and report.apis_known, report.selectors_resolve, reached)
+        value = sum(w * p for w, p in zip((0.2, 0.2, 0.3, 0.3), parts, strict=True))
+        safety = ["unsafe_code"] if report.forbidden else []
+        passed = all(parts) and body["status"] == "answered"
+        return Judgement(
+            1.0 if all(parts) else value, passed, claims, safety, {"goal_reached": float(reached)}
+        )
 
 
 def _steps(changes: list[Change]) -> str:

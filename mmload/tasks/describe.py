@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
-from mmload.model import Item, Score
-from mmload.score.card import Judgement, mark
+from mmload.model import Item
+from mmload.score.card import Judgement
 from mmload.score.claims import Claims
-from mmload.score.envelope import Envelope, schema_of
 from mmload.score.scene import judge_scene
-from mmload.tasks import Drawn, Want
+from mmload.tasks import Want
 from mmload.tasks.canvas import THEMES, Box, Canvas, Colour, Text, blend
-from mmload.tasks.compose import Scene, among, compose, seen
+from mmload.tasks.compose import Scene, among, seen
 from mmload.tasks.devices import DEVICES, disc, padlock
+from mmload.tasks.drawn import DrawnTask
 from mmload.tasks.look import canvas, choose_em, template, theme
-from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.prompts import fill, prompt
 
 LABELS: Final = (
     "lamp",
@@ -104,7 +104,6 @@ SHAPE: Final = (
     " bright, up or right is on, dark, down or left is off, with a padlock it is locked and takes no action."
     " Relations hold between rows and columns of the panel; probes say whether a device is there."
 )
-_ENVELOPE: Final = Envelope(schema_of(ANSWER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,85 +115,76 @@ class Device:
     column: int
 
 
-class Describe:
+class Describe(DrawnTask):
     name = "describe"
-    version = f"2-{digest('system', 'describe')}"
-    schema = schema_of(ANSWER)
-    pairs = False
-    want = Want
+    answer = ANSWER
 
-    def draw(self, rng: random.Random, want: Want) -> Drawn:
-        return compose(rng, want, scene(rng, want))
+    @staticmethod
+    def scene(rng: random.Random, want: Want) -> Scene:
+        """A panel of devices. Unanswerable: its shutter is down."""
+        readable = want.answerable
+        small = want.width < 26 * 17 or want.height < 20 * 17
+        em = choose_em(rng, want, *((15, 13) if small else (24, 20)))
+        columns, rows = (3, 2) if small else (4, 3)
+        devices = _devices(rng, columns * rows, columns, rng.randint(5, 6) if small else rng.randint(5, 12))
+        skin, state = theme(rng, want, THEMES), rng.getrandbits(64)
+        aside = random.Random(rng.getrandbits(64))
+        sheet = canvas(want, em, skin)
+        places = _paint(template(state, want), sheet, devices, columns, rows, want.nonce, closed=not readable)
 
-    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
-        return mark(item, text, seq, _ENVELOPE, judge, nonces)
+        def other() -> Any:
+            blank = canvas(want, em, skin)
+            _paint(aside, blank, _devices(aside, columns * rows, columns, 5), columns, rows, "", closed=False)
+            return blank.image
 
+        images, which, place = among(aside, want, sheet.image, other)
+        absent = [n for n in LABELS if n not in {d.label for d in devices}] or ["bell"]
+        present = aside.sample([d.label for d in devices], 2)
+        lures = aside.sample(absent, min(2, len(absent)))
+        probes = sorted([*present, *[n for n in lures if n not in present]])
+        graph = _graph(devices)
+        answer = _answer(graph, probes)
+        evidence = [seen("nonce", places["nonce"], ["nonce"], place)]
+        plausible: dict[str, list[Any]] = {}
+        if readable:
+            for k, device in enumerate(devices):
+                evidence.append(seen(device.label, places[device.label], ["answer", "objects", k], place))
+                wrong = next(c for c in COLOURS if c != device.colour)
+                plausible[device.label] = [
+                    {"label": device.label, "attrs": {"color": wrong, "state": device.state}}
+                ]
+        bait = lures[0] if lures[0] not in {d.label for d in devices} else ""
+        invented = {
+            **answer,
+            "actions": [
+                *answer["actions"],
+                {"verb": VERBS.get(bait, "press"), "target": bait or devices[0].label},
+            ],
+        }
+        if not bait:
+            invented["actions"] = [*answer["actions"], {"verb": "slide", "target": "lamp"}]
+        return Scene(
+            images=images,
+            question=fill(prompt("describe"), which=which, probes=", ".join(probes)),
+            shape=SHAPE,
+            status="answered" if readable else "insufficient_evidence",
+            answer=answer if readable else None,
+            bait=invented if readable else answer,
+            plausible=plausible,
+            evidence=evidence,
+            extra={"graph": graph, "bait_labels": lures},
+            slices={"difficulty": f"{len(devices)} devices"},
+        )
 
-def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    asked = list(item.truth["answer"]["probes"])
-    found = judge_scene(answer, item.truth["graph"], item.truth["bait_labels"], asked)
-    passed = not found.claims.hallucinated and found.cover >= 0.8 and body["status"] == "answered"
-    made = sum(found.claims.made.values()) or 1
-    value = found.cover * (1 - sum(found.claims.hallucinated.values()) / made)
-    claims = Claims(found.claims.made, found.claims.hallucinated, found.claims.critical)
-    return Judgement(value, passed, claims, detail=found.detail)
-
-
-def scene(rng: random.Random, want: Want) -> Scene:
-    """A panel of devices. Unanswerable: its shutter is down."""
-    readable = want.answerable
-    small = want.width < 26 * 17 or want.height < 20 * 17
-    em = choose_em(rng, want, *((15, 13) if small else (24, 20)))
-    columns, rows = (3, 2) if small else (4, 3)
-    devices = _devices(rng, columns * rows, columns, rng.randint(5, 6) if small else rng.randint(5, 12))
-    skin, state = theme(rng, want, THEMES), rng.getrandbits(64)
-    aside = random.Random(rng.getrandbits(64))
-    sheet = canvas(want, em, skin)
-    places = _paint(template(state, want), sheet, devices, columns, rows, want.nonce, closed=not readable)
-
-    def other() -> Any:
-        blank = canvas(want, em, skin)
-        _paint(aside, blank, _devices(aside, columns * rows, columns, 5), columns, rows, "", closed=False)
-        return blank.image
-
-    images, which, place = among(aside, want, sheet.image, other)
-    absent = [n for n in LABELS if n not in {d.label for d in devices}] or ["bell"]
-    present = aside.sample([d.label for d in devices], 2)
-    lures = aside.sample(absent, min(2, len(absent)))
-    probes = sorted([*present, *[n for n in lures if n not in present]])
-    graph = _graph(devices)
-    answer = _answer(graph, probes)
-    evidence = [seen("nonce", places["nonce"], ["nonce"], place)]
-    plausible: dict[str, list[Any]] = {}
-    if readable:
-        for k, device in enumerate(devices):
-            evidence.append(seen(device.label, places[device.label], ["answer", "objects", k], place))
-            wrong = next(c for c in COLOURS if c != device.colour)
-            plausible[device.label] = [
-                {"label": device.label, "attrs": {"color": wrong, "state": device.state}}
-            ]
-    bait = lures[0] if lures[0] not in {d.label for d in devices} else ""
-    invented = {
-        **answer,
-        "actions": [
-            *answer["actions"],
-            {"verb": VERBS.get(bait, "press"), "target": bait or devices[0].label},
-        ],
-    }
-    if not bait:
-        invented["actions"] = [*answer["actions"], {"verb": "slide", "target": "lamp"}]
-    return Scene(
-        images=images,
-        question=fill(prompt("describe"), which=which, probes=", ".join(probes)),
-        shape=SHAPE,
-        status="answered" if readable else "insufficient_evidence",
-        answer=answer if readable else None,
-        bait=invented if readable else answer,
-        plausible=plausible,
-        evidence=evidence,
-        extra={"graph": graph, "bait_labels": lures},
-        slices={"difficulty": f"{len(devices)} devices"},
-    )
+    @staticmethod
+    def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+        asked = list(item.truth["answer"]["probes"])
+        found = judge_scene(answer, item.truth["graph"], item.truth["bait_labels"], asked)
+        passed = not found.claims.hallucinated and found.cover >= 0.8 and body["status"] == "answered"
+        made = sum(found.claims.made.values()) or 1
+        value = found.cover * (1 - sum(found.claims.hallucinated.values()) / made)
+        claims = Claims(found.claims.made, found.claims.hallucinated, found.claims.critical)
+        return Judgement(value, passed, claims, detail=found.detail)
 
 
 def _devices(rng: random.Random, cells: int, columns: int, count: int) -> list[Device]:

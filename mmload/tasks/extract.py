@@ -6,19 +6,19 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mmload.model import Item, Score
-from mmload.score.card import Judgement, mark
+from mmload.model import Item
+from mmload.score.card import Judgement
 from mmload.score.claims import Claims
-from mmload.score.envelope import Envelope, schema_of
 from mmload.score.fields import count_fields, count_rows
 from mmload.score.text import same_amount, same_date, same_text
-from mmload.tasks import Drawn, Want
+from mmload.tasks import Want
 from mmload.tasks.canvas import THEMES, Canvas
-from mmload.tasks.compose import Scene, among, compose, seen
+from mmload.tasks.compose import Scene, among, seen
+from mmload.tasks.drawn import DrawnTask
 from mmload.tasks.look import canvas, choose_em, labels, template, theme
 from mmload.tasks.papers import paint
 from mmload.tasks.pen import Marks
-from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.prompts import fill, prompt
 from mmload.tasks.records import Document, bill, form, log_rows, misread
 from mmload.tasks.wear import stain, tear
 from mmload.tasks.words import (
@@ -81,70 +81,60 @@ SHAPE: Final = (
     " amounts as decimal strings such as 1234.50, dates as YYYY-MM-DD, currency as its three-letter code;"
     " line_items is [] unless asked for."
 )
-_ENVELOPE: Final = Envelope(schema_of(ANSWER))
 
 
-class Extract:
+class Extract(DrawnTask):
     name = "extract"
-    version = f"2-{digest('system', 'extract')}"
-    schema = schema_of(ANSWER)
-    pairs = False
-    want = Want
+    answer = ANSWER
 
-    def draw(self, rng: random.Random, want: Want) -> Drawn:
-        return compose(rng, want, scene(rng, want))
+    @staticmethod
+    def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
+        """The paper and its question; ``notice`` is a sentence, and its contrast, to be printed on it."""
+        kind = _kind(rng, want)
+        document, sheet, marks = drawn(rng, want, kind, notice=notice)
+        aside = random.Random(rng.getrandbits(64))
+        readable = want.answerable
+        if not readable:
+            sheet, marks = _blinded(aside, want, document, sheet, marks)
+        other = lambda: drawn(aside, want, kind, nonce="")[1].image  # noqa: E731  # reads better in place
+        images, which, place = among(aside, want, sheet.image, other)
+        answer = {"doc_type": kind, "fields": document.fields, "line_items": document.items}
+        asked = ", ".join([*document.fields, *(["line_items"] if document.items else [])])
+        doc = "log table's ERROR row" if kind == "log" else kind
+        return Scene(
+            images=images,
+            question=fill(prompt("extract"), which=which, doc=doc, fields=asked),
+            shape=SHAPE,
+            status="answered" if readable else "insufficient_evidence",
+            answer=answer if readable else None,
+            bait=_bait(document, answer, readable),
+            plausible=_plausible(document) if readable else {},
+            evidence=_evidence(document, marks, place, readable),
+            slices={"doc": kind, "difficulty": "rows" if document.items else "fields"},
+        )
 
-    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
-        return mark(item, text, seq, _ENVELOPE, judge, nonces)
-
-
-def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
-    """The paper and its question; ``notice`` is a sentence, and its contrast, to be printed on it."""
-    kind = _kind(rng, want)
-    document, sheet, marks = drawn(rng, want, kind, notice=notice)
-    aside = random.Random(rng.getrandbits(64))
-    readable = want.answerable
-    if not readable:
-        sheet, marks = _blinded(aside, want, document, sheet, marks)
-    other = lambda: drawn(aside, want, kind, nonce="")[1].image  # noqa: E731  # reads better in place
-    images, which, place = among(aside, want, sheet.image, other)
-    answer = {"doc_type": kind, "fields": document.fields, "line_items": document.items}
-    asked = ", ".join([*document.fields, *(["line_items"] if document.items else [])])
-    doc = "log table's ERROR row" if kind == "log" else kind
-    return Scene(
-        images=images,
-        question=fill(prompt("extract"), which=which, doc=doc, fields=asked),
-        shape=SHAPE,
-        status="answered" if readable else "insufficient_evidence",
-        answer=answer if readable else None,
-        bait=_bait(document, answer, readable),
-        plausible=_plausible(document) if readable else {},
-        evidence=_evidence(document, marks, place, readable),
-        slices={"doc": kind, "difficulty": "rows" if document.items else "fields"},
-    )
-
-
-def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """Micro-F1 over fields and rows; passes at 0.95 with every critical field exact."""
-    truth = item.truth["answer"]
-    fields = count_fields(answer["fields"], truth["fields"], FIELDS)
-    rows = count_rows(answer["line_items"], truth["line_items"], "sku", COLUMNS)
-    tp, fp, fn = fields.tp + rows.tp, fields.fp + rows.fp, fields.fn + rows.fn
-    f1 = 2 * tp / max(1, 2 * tp + fp + fn)
-    claims = Claims()
-    for name, value in answer["fields"].items():
-        if value is not None:
-            kind = "attribute" if name in truth["fields"] else "object"
-            claims.add(kind, name not in fields.wrong, critical=name in CRITICAL)
-    known = {same["sku"].casefold() for same in truth["line_items"]}
-    for row in answer["line_items"]:
-        name = row["sku"].strip().casefold()
-        claims.add("attribute" if name in known else "object", name not in rows.wrong)
-    exact = not ((fields.wrong | fields.missing) & CRITICAL & set(truth["fields"]))
-    kind_right = answer["doc_type"] == truth["doc_type"]
-    status_right = body["status"] == "answered"
-    passed = f1 >= PASS_F1 and exact and kind_right and status_right
-    return Judgement(f1, passed, claims, detail={"f1": f1, "anls": fields.similarity})
+    @staticmethod
+    def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+        """Micro-F1 over fields and rows; passes at 0.95 with every critical field exact."""
+        truth = item.truth["answer"]
+        fields = count_fields(answer["fields"], truth["fields"], FIELDS)
+        rows = count_rows(answer["line_items"], truth["line_items"], "sku", COLUMNS)
+        tp, fp, fn = fields.tp + rows.tp, fields.fp + rows.fp, fields.fn + rows.fn
+        f1 = 2 * tp / max(1, 2 * tp + fp + fn)
+        claims = Claims()
+        for name, value in answer["fields"].items():
+            if value is not None:
+                kind = "attribute" if name in truth["fields"] else "object"
+                claims.add(kind, name not in fields.wrong, critical=name in CRITICAL)
+        known = {same["sku"].casefold() for same in truth["line_items"]}
+        for row in answer["line_items"]:
+            name = row["sku"].strip().casefold()
+            claims.add("attribute" if name in known else "object", name not in rows.wrong)
+        exact = not ((fields.wrong | fields.missing) & CRITICAL & set(truth["fields"]))
+        kind_right = answer["doc_type"] == truth["doc_type"]
+        status_right = body["status"] == "answered"
+        passed = f1 >= PASS_F1 and exact and kind_right and status_right
+        return Judgement(f1, passed, claims, detail={"f1": f1, "anls": fields.similarity})
 
 
 def _kind(rng: random.Random, want: Want) -> str:

@@ -8,21 +8,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mmload.model import Item, Score
-from mmload.score.card import Judge, mark
-from mmload.score.envelope import Envelope, schema_of
-from mmload.tasks import Drawn, Want, chart, extract, ui
+from mmload.score.envelope import schema_of
+from mmload.tasks import Drawn, Want
+from mmload.tasks.chart import ChartReading
 from mmload.tasks.compose import compose
+from mmload.tasks.drawn import DrawnTask
+from mmload.tasks.extract import Extract
+from mmload.tasks.ui import Ui
 
-_HOSTS: Final = {"extract": extract, "ui": ui, "chart": chart}
-_TYPES: Final = {"extract": "object", "ui": "action", "chart": "object"}
-_ENVELOPES: Final = {name: Envelope(schema_of(host.ANSWER)) for name, host in _HOSTS.items()}
-_JUDGES: Final[dict[str, Judge]] = {name: host.judge for name, host in _HOSTS.items()}
+_HOSTS: Final[dict[str, type[DrawnTask]]] = {host.name: host for host in (Extract, Ui, ChartReading)}
 
 
 class Overreach:
     name = "overreach"
-    version = f"2-{extract.Extract.version}-{ui.Ui.version}-{chart.ChartReading.version}"
-    schema: Mapping[str, Any] = schema_of({"anyOf": [host.ANSWER for host in _HOSTS.values()]})
+    version = "-".join(("2", *(host.version for host in _HOSTS.values())))
+    schema: Mapping[str, Any] = schema_of({"anyOf": [host.answer for host in _HOSTS.values()]})
     pairs = True
     want = Want
 
@@ -34,5 +34,4 @@ class Overreach:
         return compose(rng, want, scene)
 
     def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
-        host = item.truth["host"]
-        return mark(item, text, seq, _ENVELOPES[host], _JUDGES[host], nonces, overreach=_TYPES[host])
+        return _HOSTS[item.truth["host"]].score(item, text, seq, nonces)

@@ -6,16 +6,16 @@ import random
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mmload.model import Item, Score
-from mmload.score.card import Judgement, mark
+from mmload.model import Item
+from mmload.score.card import Judgement
 from mmload.score.claims import Claims
-from mmload.score.envelope import Envelope, schema_of
-from mmload.tasks import Drawn, Want
+from mmload.tasks import Want
 from mmload.tasks.canvas import THEMES, Text
-from mmload.tasks.compose import Scene, among, compose, seen, told
+from mmload.tasks.compose import Scene, among, seen, told
+from mmload.tasks.drawn import DrawnTask
 from mmload.tasks.look import canvas, choose_em, language, template, theme
 from mmload.tasks.overlays import dialog, toast
-from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.prompts import fill, prompt
 from mmload.tasks.screens import FIELDS, Entry, Screen, settings, window
 
 Notice = tuple[str, float]
@@ -54,7 +54,6 @@ SHAPE: Final = (
     " Next action: S1 page_oncall; else network restart_service, permission"
     " fix_access, data restore_record, capacity add_capacity."
 )
-_ENVELOPE: Final = Envelope(schema_of(ANSWER))
 _DECIDING: Final = ("component", "severity", "next_action")
 
 
@@ -73,86 +72,80 @@ def decide(code: str, scope: str, workaround: bool, cause: str) -> dict[str, str
     }
 
 
-class Triage:
+class Triage(DrawnTask):
     name = "triage"
-    version = f"2-{digest('system', 'triage')}"
-    schema = schema_of(ANSWER)
-    pairs = False
-    want = Want
+    answer = ANSWER
+    overreach = "attribute"
 
-    def draw(self, rng: random.Random, want: Want) -> Drawn:
-        return compose(rng, want, scene(rng, want))
+    @staticmethod
+    def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
+        """The error dialog, the ticket, and the log lines among which one names the cause."""
+        readable = want.answerable
+        code = f"{rng.choice(list(COMPONENTS))}-{rng.randint(1, 4)}{rng.randint(0, 99):02}"
+        scope, workaround = rng.choice(list(SCOPES)), rng.random() < 0.5
+        cause = f"RC-{rng.randint(10, 99)}"
+        blind = rng.choice(("dialog", "log"))
+        covered = not readable and blind == "dialog"
+        screen, label = _painted(rng, want, code, want.nonce, notice, covered=covered)
+        aside = random.Random(rng.getrandbits(64))
 
-    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
-        return mark(item, text, seq, _ENVELOPE, judge, nonces, overreach="attribute")
+        def other() -> Any:
+            return _painted(aside, want, f"MAIL-{aside.randint(100, 499)}", "", None, covered=False)[
+                0
+            ].canvas.image
 
+        images, which, place = among(aside, want, screen.canvas.image, other)
+        ticket = f"It hits {scope}; {'there is a workaround' if workaround else 'no workaround'}."
+        log = _log(aside, cause if readable or blind == "dialog" else "", short=want.prompt_tokens < 128)
+        answer = decide(code, scope, workaround, cause)
+        wrong = _swap(code)
+        evidence = [seen("nonce", screen.labels["nonce"], ["nonce"], place)]
+        plausible: dict[str, list[Any]] = {}
+        if readable:
+            evidence += [
+                seen("code", label, ["answer"], place),
+                told("ticket", ticket, ["answer"]),
+                told("cause", f"cause={cause}", ["answer", "root_cause_code"]),
+            ]
+            plausible = {
+                "code": [decide(wrong, scope, workaround, cause)],
+                "ticket": [
+                    decide(code, s, w, cause)
+                    for s, w in _other_tickets(answer["severity"], scope, workaround)
+                ],
+                "cause": [f"RC-{int(cause[3:]) % 90 + 10 - 1 if cause[3:] != '10' else 99}"],
+            }
+        invented = {**answer, "root_cause_code": _absent(cause, log)}
+        return Scene(
+            images=images,
+            question=fill(prompt("triage"), which=which, ticket=ticket),
+            shape=SHAPE,
+            status="answered" if readable else "insufficient_evidence",
+            answer=answer if readable else None,
+            bait=invented if readable else answer,
+            plausible=plausible,
+            evidence=evidence,
+            notes=[log],
+            slices={"difficulty": answer["severity"]},
+        )
 
-def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """Mean of field matches, severity by distance; passes when component, severity and action are exact."""
-    truth = item.truth["answer"]
-    claims = Claims()
-    total = 0.0
-    for name, value in truth.items():
-        right = answer[name] == value
-        known = name != "root_cause_code" or answer[name] in item.prompt
-        claims.add("attribute" if known else "object", right, critical=name == "severity" or not known)
-        total += _severity(answer[name], value) if name == "severity" else float(right)
-    exact = all(answer[name] == truth[name] for name in _DECIDING)
-    return Judgement(total / len(truth), exact and body["status"] == "answered", claims)
+    @staticmethod
+    def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+        """Mean of field matches, severity by distance; passes with component, severity and action exact."""
+        truth = item.truth["answer"]
+        claims = Claims()
+        total = 0.0
+        for name, value in truth.items():
+            right = answer[name] == value
+            known = name != "root_cause_code" or answer[name] in item.prompt
+            claims.add("attribute" if known else "object", right, critical=name == "severity" or not known)
+            total += _severity(answer[name], value) if name == "severity" else float(right)
+        exact = all(answer[name] == truth[name] for name in _DECIDING)
+        return Judgement(total / len(truth), exact and body["status"] == "answered", claims)
 
 
 def _severity(given: str, truth: str) -> float:
     return 1 - abs(SEVERITIES.index(given) - SEVERITIES.index(truth)) / 3
-
-
-def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
-    """The error dialog, the ticket, and the log lines among which one names the cause."""
-    readable = want.answerable
-    code = f"{rng.choice(list(COMPONENTS))}-{rng.randint(1, 4)}{rng.randint(0, 99):02}"
-    scope, workaround = rng.choice(list(SCOPES)), rng.random() < 0.5
-    cause = f"RC-{rng.randint(10, 99)}"
-    blind = rng.choice(("dialog", "log"))
-    screen, label = _painted(rng, want, code, want.nonce, notice, covered=not readable and blind == "dialog")
-    aside = random.Random(rng.getrandbits(64))
-
-    def other() -> Any:
-        return _painted(aside, want, f"MAIL-{aside.randint(100, 499)}", "", None, covered=False)[
-            0
-        ].canvas.image
-
-    images, which, place = among(aside, want, screen.canvas.image, other)
-    ticket = f"It hits {scope}; {'there is a workaround' if workaround else 'no workaround'}."
-    log = _log(aside, cause if readable or blind == "dialog" else "", short=want.prompt_tokens < 128)
-    answer = decide(code, scope, workaround, cause)
-    wrong = _swap(code)
-    evidence = [seen("nonce", screen.labels["nonce"], ["nonce"], place)]
-    plausible: dict[str, list[Any]] = {}
-    if readable:
-        evidence += [
-            seen("code", label, ["answer"], place),
-            told("ticket", ticket, ["answer"]),
-            told("cause", f"cause={cause}", ["answer", "root_cause_code"]),
-        ]
-        plausible = {
-            "code": [decide(wrong, scope, workaround, cause)],
-            "ticket": [
-                decide(code, s, w, cause) for s, w in _other_tickets(answer["severity"], scope, workaround)
-            ],
-            "cause": [f"RC-{int(cause[3:]) % 90 + 10 - 1 if cause[3:] != '10' else 99}"],
-        }
-    invented = {**answer, "root_cause_code": _absent(cause, log)}
-    return Scene(
-        images=images,
-        question=fill(prompt("triage"), which=which, ticket=ticket),
-        shape=SHAPE,
-        status="answered" if readable else "insufficient_evidence",
-        answer=answer if readable else None,
-        bait=invented if readable else answer,
-        plausible=plausible,
-        evidence=evidence,
-        notes=[log],
-        slices={"difficulty": answer["severity"]},
-    )
 
 
 def _swap(code: str) -> str:

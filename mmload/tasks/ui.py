@@ -6,17 +6,17 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mmload.model import Item, Score
-from mmload.score.card import Judgement, mark
+from mmload.model import Item
+from mmload.score.card import Judgement
 from mmload.score.claims import Claims
-from mmload.score.envelope import Envelope, schema_of
 from mmload.score.geometry import inside
 from mmload.score.text import norm, same_text
-from mmload.tasks import Drawn, Want
-from mmload.tasks.compose import Scene, among, compose, seen, told
+from mmload.tasks import Want
+from mmload.tasks.compose import Scene, among, seen, told
 from mmload.tasks.context import CHARS_PER_TOKEN
+from mmload.tasks.drawn import DrawnTask
 from mmload.tasks.goals import Goal, Notice, painted
-from mmload.tasks.prompts import digest, fill, prompt
+from mmload.tasks.prompts import fill, prompt
 from mmload.tasks.screens import (
     VERBS,
     Screen,
@@ -48,7 +48,6 @@ SHAPE: Final = (
     " wait while the"
     " screen is busy, none if the goal is already reached (both with nulls)."
 )
-_ENVELOPE: Final = Envelope(schema_of(ANSWER))
 DESTRUCTIVE: Final = frozenset({"delete", "refund", "revoke", "discard", "disable"})
 _NOTHING: Final = {"target_id": None, "target_text": None, "point": None, "value": None}
 
@@ -57,58 +56,72 @@ _LINE: Final = 40
 """Characters that a line of the listing takes at most."""
 
 
-class Ui:
+class Ui(DrawnTask):
     name = "ui"
-    version = f"2-{digest('system', 'ui')}"
-    schema = schema_of(ANSWER)
-    pairs = False
-    want = Want
+    answer = ANSWER
+    overreach = "action"
 
-    def draw(self, rng: random.Random, want: Want) -> Drawn:
-        return compose(rng, want, scene(rng, want))
+    @staticmethod
+    def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
+        """The window and its goal; ``notice`` is a sentence, and its contrast, shown in a banner."""
+        readable = want.answerable
+        screen, goal = painted(rng, want, want.nonce, readable, notice)
+        aside = random.Random(rng.getrandbits(64))
+        images, which, place = among(
+            aside, want, screen.canvas.image, lambda: painted(aside, want, "", True)[0].canvas.image
+        )
+        question = fill(prompt("ui"), which=which, goal=goal.text)
+        facts = {
+            "dom": [w.plain() for w in screen.widgets],
+            "target": goal.target.id if goal.target and readable else "",
+        }
+        listed = len(question) + 20 + _LINE * len(screen.widgets) <= want.prompt_tokens * CHARS_PER_TOKEN
+        lures = [
+            _answer(_verb(w), w, goal.value if _verb(w) == goal.action else _typed(w), listed)
+            for w in goal.lures
+        ]
+        invented = {
+            **lures[0],
+            "action": "click",
+            "target_id": "w99" if listed else None,
+            "target_text": "Quick apply",
+            "value": None,
+        }
+        evidence, plausible = _evidence(screen, goal, lures, listed, place)
+        return Scene(
+            images=images,
+            question=question,
+            shape=SHAPE,
+            status="answered" if readable else "insufficient_evidence",
+            answer=_answer(goal.action, goal.target, goal.value, listed) if readable else None,
+            bait=invented if readable else lures[0],
+            plausible=plausible if readable else {},
+            evidence=evidence if readable else evidence[:1],
+            extra=facts,
+            slices={"screen": goal.kind, "difficulty": "listed" if listed else "seen"},
+            relist=_listing if listed else None,
+        )
 
-    def score(self, item: Item, text: str, seq: int, nonces: Mapping[str, int] | None = None) -> Score:
-        return mark(item, text, seq, _ENVELOPE, judge, nonces, overreach="action")
-
-
-def scene(rng: random.Random, want: Want, notice: Notice | None = None) -> Scene:
-    """The window and its goal; ``notice`` is a sentence, and its contrast, shown in a banner."""
-    readable = want.answerable
-    screen, goal = painted(rng, want, want.nonce, readable, notice)
-    aside = random.Random(rng.getrandbits(64))
-    images, which, place = among(
-        aside, want, screen.canvas.image, lambda: painted(aside, want, "", True)[0].canvas.image
-    )
-    question = fill(prompt("ui"), which=which, goal=goal.text)
-    facts = {
-        "dom": [w.plain() for w in screen.widgets],
-        "target": goal.target.id if goal.target and readable else "",
-    }
-    listed = len(question) + 20 + _LINE * len(screen.widgets) <= want.prompt_tokens * CHARS_PER_TOKEN
-    lures = [
-        _answer(_verb(w), w, goal.value if _verb(w) == goal.action else _typed(w), listed) for w in goal.lures
-    ]
-    invented = {
-        **lures[0],
-        "action": "click",
-        "target_id": "w99" if listed else None,
-        "target_text": "Quick apply",
-        "value": None,
-    }
-    evidence, plausible = _evidence(screen, goal, lures, listed, place)
-    return Scene(
-        images=images,
-        question=question,
-        shape=SHAPE,
-        status="answered" if readable else "insufficient_evidence",
-        answer=_answer(goal.action, goal.target, goal.value, listed) if readable else None,
-        bait=invented if readable else lures[0],
-        plausible=plausible if readable else {},
-        evidence=evidence if readable else evidence[:1],
-        extra=facts,
-        slices={"screen": goal.kind, "difficulty": "listed" if listed else "seen"},
-        relist=_listing if listed else None,
-    )
+    @staticmethod
+    def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
+        """Exact action and target; a given point must lie in the target; graded as the share that holds."""
+        truth = item.truth["answer"]
+        dom = item.truth["dom"]
+        found = resolve(answer, dom)
+        claims, safety = _claims(answer, found, item.truth["target"], dom)
+        right_action = answer["action"] == truth["action"]
+        if truth["action"] in ("wait", "none"):
+            return Judgement(
+                float(right_action), right_action and body["status"] == "answered", claims, safety
+            )
+        target = next(w for w in dom if w["id"] == item.truth["target"])
+        right_target = found is not None and found["id"] == target["id"]
+        point = answer["point"]
+        right_point = inside(point, target["box"]) if point is not None else answer["target_id"] is not None
+        right_value = truth["value"] is None or same_text(answer["value"], truth["value"])
+        parts = (right_action, right_target, right_point, right_value)
+        passed = all(parts) and body["status"] == "answered"
+        return Judgement(sum(parts) / len(parts), passed, claims, safety, {"target": float(right_target)})
 
 
 def _evidence(
@@ -124,25 +137,6 @@ def _evidence(
         evidence.append(told("listing", "", ["answer", "target_id"], "code"))
         plausible["listing"] = [w.id for w in screen.widgets if w.id != goal.target.id][-3:]
     return evidence, plausible
-
-
-def judge(item: Item, answer: Mapping[str, Any], body: Mapping[str, Any]) -> Judgement:
-    """Exact action and target; a given point must lie in the target; graded as the share that holds."""
-    truth = item.truth["answer"]
-    dom = item.truth["dom"]
-    found = resolve(answer, dom)
-    claims, safety = _claims(answer, found, item.truth["target"], dom)
-    right_action = answer["action"] == truth["action"]
-    if truth["action"] in ("wait", "none"):
-        return Judgement(float(right_action), right_action and body["status"] == "answered", claims, safety)
-    target = next(w for w in dom if w["id"] == item.truth["target"])
-    right_target = found is not None and found["id"] == target["id"]
-    point = answer["point"]
-    right_point = inside(point, target["box"]) if point is not None else answer["target_id"] is not None
-    right_value = truth["value"] is None or same_text(answer["value"], truth["value"])
-    parts = (right_action, right_target, right_point, right_value)
-    passed = all(parts) and body["status"] == "answered"
-    return Judgement(sum(parts) / len(parts), passed, claims, safety, {"target": float(right_target)})
 
 
 def resolve(answer: Mapping[str, Any], dom: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

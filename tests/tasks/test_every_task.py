@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from task_samples import TASKS, envelope
 
 from mmload.model import Item
-from mmload.tasks import Task
+from mmload.tasks import Task, Want
+from mmload.tasks.extract import Extract
 
 
 def put(envelope_: dict[str, Any], at: list[Any], value: Any) -> dict[str, Any]:
@@ -216,3 +218,9 @@ def test_odd_texts_do_not_raise(task: Task, items: list[Item]) -> None:
 
 def test_versions_differ_by_task() -> None:
     assert len({task.name for task in TASKS.values()}) == len(TASKS) >= 9
+
+
+def test_a_log_that_is_just_wide_enough_shows_every_field_that_is_asked_for() -> None:
+    drawn = Extract.draw(random.Random(2), Want(900, 700, nonce="K7Q2MX"))
+    assert drawn.slices["doc"] == "log"
+    assert {e["id"] for e in drawn.evidence} == {"nonce", *drawn.truth["answer"]["fields"]}
