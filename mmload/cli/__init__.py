@@ -21,6 +21,7 @@ from typing import Final, NoReturn
 import click
 
 import mmload
+from mmload.launch.limits import settle
 from mmload.model import EXIT_INTERRUPTED, MmloadError
 
 _ORDER: Final = (
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run_program(arguments: Sequence[str] | None = None) -> int:
     """Exit code of the program for these arguments (default: those of the process)."""
+    settle()
     try:
         code = program.main(arguments, prog_name="mmload", standalone_mode=False)
     except click.ClickException as error:

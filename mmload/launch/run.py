@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmload import journal
 from mmload.launch.crew import Crew, Interrupt
+from mmload.launch.limits import shortage
 from mmload.launch.options import RunOptions
 from mmload.launch.target import probe
 from mmload.model import InputError
@@ -34,6 +35,8 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
             "--master: workers of other hosts cannot reach the embedded pipeline; start it with "
             "`mmload serve PROFILE --host ADDRESS --port PORT` and give --target http://ADDRESS:PORT/v1"
         )
+    if warning := shortage(profile):
+        options.say(warning)
     run_dir = journal.make_folder(profile.name, options.out)
     interrupt = Interrupt()
     with _signals(interrupt), Crew(run_dir) as crew:

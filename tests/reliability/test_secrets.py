@@ -31,12 +31,21 @@ def found_in(data: bytes) -> list[str]:
     return [form for form in FORMS if form.encode() in data]
 
 
-def watch(pid: int, pages: list[bytes], lines: list[bytes], stop: threading.Event, urls: list[str]) -> None:
-    """Command lines of all processes of the run, and its pages, again and again."""
+def core_limit(pid: int) -> str:
+    """How large a core dump the process may leave: the key is in its memory."""
+    limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line for line in limits if line.startswith("Max core file size")).split()[4]
+
+
+def watch(
+    pid: int, pages: list[bytes], lines: list[bytes], cores: set[str], stop: threading.Event, urls: list[str]
+) -> None:
+    """Command lines and limits of all processes of the run, and its pages, again and again."""
     while not stop.wait(0.3):
         try:
             processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
             lines += [Path(f"/proc/{p.pid}/cmdline").read_bytes() for p in processes]
+            cores |= {core_limit(p.pid) for p in processes}
         except (psutil.Error, OSError):
             continue
         for url in urls:
@@ -65,8 +74,10 @@ def test_the_key_of_a_run_is_found_nowhere(tmp_path: Path) -> None:
         locust = [f"http://127.0.0.1:{web}/{page}" for page in ("", "stats/requests", "exceptions", "logs")]
         pages: list[bytes] = []
         lines: list[bytes] = []
+        cores: set[str] = set()
         stop = threading.Event()
-        watcher = threading.Thread(target=watch, args=(run.pid, pages, lines, stop, [*urls, *locust]))
+        watched = (run.pid, pages, lines, cores, stop, [*urls, *locust])
+        watcher = threading.Thread(target=watch, args=watched)
         watcher.start()
         out, err = run.communicate(timeout=90)
         stop.set()
@@ -78,6 +89,7 @@ def test_the_key_of_a_run_is_found_nowhere(tmp_path: Path) -> None:
     assert {r["error"] for r in rows} >= {"http_4xx", "redirect"} and any(r["outcome"] == "ok" for r in rows)
     assert found_in(first + out + err) == []
     assert len(pages) >= 4 and all(found_in(page) == [] for page in pages)
+    assert cores <= {"0"} and cores, "no process may dump its memory"
     assert len(lines) >= 8 and all(found_in(line) == [] for line in lines)
     files = [f for base in (folder, temporary, tmp_path) for f in base.rglob("*") if f.is_file()]
     assert len(files) > 20
