@@ -229,6 +229,7 @@ def order(plan: Plan, url: str, run_dir: Path, remote: bool, web: bool) -> dict[
         "phases": [list(p) for p in plan.schedule.phases],
         "bursts": [list(b) for b in plan.bursts],
         "trace_prefix": trace_prefix,
+        "scripts": plan.scripts.turns if plan.scripts else None,
         "workers": profile.workers,
         "started_at": started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "workload_fingerprint": plan.fingerprint,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmload.corpus.plan import deal
 from mmload.model import ImageFile, InputError, Item
@@ -37,6 +37,12 @@ class Scripts:
 
     turns: tuple[tuple[int, ...], ...]
     items: int
+
+    @classmethod
+    def of_run(cls, header: Mapping[str, Any], items: int) -> Scripts | None:
+        """Those of a run, from the first frame of its journal; None if its requests stood alone."""
+        turns = header.get("scripts")
+        return cls(tuple(tuple(script) for script in turns), items) if turns else None
 
     @cached_property
     def place(self) -> list[int]:

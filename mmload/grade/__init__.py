@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from mmload import corpus, journal, plugins
 from mmload.model import Answer, InputError, Item, Score
-from mmload.profile import Mix, Sessions
 
 RUN_JOURNAL: Final = "journal/run.mmj"
 SCORES_JOURNAL: Final = "journal/scores.mmj"
@@ -42,7 +41,7 @@ class Grader:
         suite = corpus.load(Path(str(header["suite_dir"])))
         self._items = suite.items
         self._nonces = corpus.nonces(suite)
-        self._scripts = _scripts(header, suite.items)
+        self._scripts = corpus.Scripts.of_run(header, len(suite.items))
         tasks = sorted({item.task for item in suite.items})
         self._scorers = dict(scorers) if scorers is not None else {t: _scorer(t) for t in tasks}
         self._done: set[int] = set()
@@ -64,17 +63,10 @@ class Grader:
                 self.failed[what] = self.failed.get(what, 0) + 1
         return out
 
-
     def _foreign(self, item: Item) -> Mapping[str, int]:
         """Nonces that belong to another session: with them an answer is recognised as somebody else's."""
         before = self._scripts.before(item.index) if self._scripts is not None else ()
         return corpus.NoncesBut(self._nonces, before) if before else self._nonces
-
-
-def _scripts(header: Mapping[str, Any], items: Sequence[Item]) -> corpus.Scripts | None:
-    sessions = Sessions.model_validate(header.get("profile", {}).get("sessions", {}))
-    mix = Mix.model_validate(header.get("profile", {}).get("mix", {}))
-    return corpus.scripts(sessions, items, mix.suite_seed)
 
 
 def _scorer(task: str) -> Scorer:

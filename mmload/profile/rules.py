@@ -279,7 +279,7 @@ def _conversing(profile: Profile, most: int) -> Iterator[Problem]:
     counts = profile.mix.images_per_request.items()
     images = most * max((int(n) for n, w in counts if w > 0 and n.isdigit()), default=1)
     if profile.target.engine is not None and images > MAX_IMAGES:
-        text = f"{most} turns show up to {images} images; an embedded pipeline takes {MAX_IMAGES} in a request"
+        text = f"{most} turns show up to {images} images; an embedded pipeline takes {MAX_IMAGES} at once"
         yield Problem(("sessions", "turns"), text)
 
 

@@ -9,7 +9,8 @@ from mmload.model import CheckVerdict, ErrorKind, Verdict
 
 Spec = Mapping[str, Any]
 """A key gives ``(type, what it is)`` or ``(Spec, what it is)``. Types: int, num, text, bool, texts, any; with
-``?`` behind it, null too. The key ``*`` stands for any name; ``[]``, alone, for a list's entries."""
+``?`` behind it, null too. The key ``*`` stands for any name; ``[]``, alone, for a list's entries. A key with
+``?`` behind it may be missing or null."""
 
 LATENCY: Final[Spec] = {
     "n": ("int", "samples"),
@@ -57,6 +58,33 @@ _GATE: Final[Spec] = {
     "high": ("num?", "upper 95% bound"),
     "verdict": (tuple(v.value for v in CheckVerdict), "of this gate"),
     "reason": ("text", "in words"),
+}
+_TURN: Final[Spec] = {
+    "turn": ("int", "from 1"),
+    **dict.fromkeys(("planned", "sent", "ok", "failed", "shed", "not_sent"), ("int", "requests")),
+    "e2e_ms": (LATENCY, "from when the turn was due: the end of the answer before it and the time to think"),
+    "service_ms": (LATENCY, "from the actual send"),
+    "ttft_ms": (LATENCY, "from the due time to the first token"),
+    "over_slo_ratio": ("num?", "of those sent"),
+    "score": ("num?", "share of scored answers that pass"),
+    "low": ("num?", "lower 95% bound"),
+    "high": ("num?", "upper 95% bound"),
+    "n_scored": ("int", "answers scored"),
+    "tokens_in_mean": ("num?", "input tokens of an answer, what was said before included"),
+    "cached_ratio": ("num?", "of the input tokens, those that the target says it had cached"),
+    "per_query_usd": ("num?", "without machines"),
+}
+_SESSIONS: Final[Spec] = {
+    "planned": ("int", "sessions of the schedule"),
+    "begun": ("int", "those whose first turn was sent"),
+    "completed": ("int", "those whose last turn was answered"),
+    "completed_ratio": ("num?", "of those planned"),
+    "turns_mean": ("num", "planned requests by sessions, over the suite"),
+    "think_time_s": ("num", "mean that the profile asks for"),
+    "think": ("text", "its distribution"),
+    "after_failure": (("end", "continue"), "what a failed turn does to its session"),
+    "turns_not_sent": ({"*": ("int", "turns by error kind")}, "whose session did not come so far"),
+    "by_turn": ({"[]": (_TURN, "one turn")}, "every figure by turn"),
 }
 _VERDICT: Final = (*(v.value for v in CheckVerdict), None)
 _CRITERION: Final[Spec] = {
@@ -183,6 +211,7 @@ SUMMARY: Final[Spec] = {
         },
         "as the target's Server-Timing says",
     ),
+    "sessions?": (_SESSIONS, "of measured phases; null where requests stand alone"),
     "phases": (
         {
             "[]": (

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mmload.model import LOCAL_KINDS
+from mmload.model import LOCAL_KINDS, ErrorKind
 from mmload.report.described import COUNTS, ERRORS, LATENCIES, LATENCY, SUMMARY, Spec
 from mmload.summary import SCHEMA_VERSION
 
 _TYPES: Final = {"int": "integer", "num": "number", "text": "string", "bool": "boolean"}
+_SIDES: Final = {
+    ErrorKind.SESSION_ENDED: "as of the turn before",
+    ErrorKind.SESSION_CUT: "the profile's `drain_s`",
+}
 _BY_UNIT: Final = {
     "_(ms|s|rpm|usd|ratio|bytes)$": {"type": ["number", "null", "object"]},
     "^n(_[a-z]+)?$": {"type": ["integer", "null"], "minimum": 0},
@@ -32,10 +36,12 @@ def json_schema() -> dict[str, Any]:
 def _object(spec: Spec) -> dict[str, Any]:
     if "[]" in spec:
         return {"type": "array", "items": _value(*spec["[]"])}
-    named = {key: _value(*about) for key, about in spec.items() if key != "*"}
+    named = {key.rstrip("?"): _value(*about) for key, about in spec.items() if key != "*"}
+    for key in (key.rstrip("?") for key in spec if key.endswith("?")):
+        named[key] |= {"type": ["object", "null"]}
     found: dict[str, Any] = {
         "type": "object",
-        "required": list(named),
+        "required": [key for key in spec if key != "*" and not key.endswith("?")],
         "properties": named,
         "patternProperties": _BY_UNIT,
     }
@@ -78,11 +84,12 @@ def summary_page() -> str:
 
 
 def _rows(spec: Spec, path: str) -> Iterator[str]:
-    for key, (kind, said) in spec.items():
+    for name, (kind, said) in spec.items():
+        key, empty = name.rstrip("?"), " or null" if name.endswith("?") else ""
         here = f"{path}[]" if key == "[]" else f"{path}.{key}" if path else key
         here = here.replace(".*", ".NAME")
         if isinstance(kind, Mapping):
-            yield f"| `{here}` | {'list' if '[]' in kind else 'object'} | {said} |"
+            yield f"| `{here}` | {'list' if '[]' in kind else 'object'}{empty} | {said} |"
             seen = {id(LATENCY): "latency_ms.e2e", id(LATENCIES): "latency_ms", id(COUNTS): "counts"}
             like = seen.get(id(kind))
             if like is None or like == here:
@@ -114,8 +121,9 @@ def errors_page() -> str:
         "| kind | whose side | what happened |",
         "|---|---|---|",
     ]
-    rows = [
-        f"| `{kind.value}` | {'ours' if kind in LOCAL_KINDS else 'target or network'} | {said} |"
-        for kind, said in ERRORS.items()
-    ]
+    rows = [f"| `{kind.value}` | {_side(kind)} | {said} |" for kind, said in ERRORS.items()]
     return "\n".join([*lines, *rows]) + "\n"
+
+
+def _side(kind: ErrorKind) -> str:
+    return _SIDES.get(kind) or ("ours" if kind in LOCAL_KINDS else "target or network")

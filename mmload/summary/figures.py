@@ -22,13 +22,14 @@ from mmload.summary.money import bill, break_even_usd, cost_figures, good_querie
 from mmload.summary.quality import quality_figures
 from mmload.summary.run_info import RunInfo, milliseconds
 from mmload.summary.server_side import ServerSide, server_figures
+from mmload.summary.sessions import session_figures
 from mmload.summary.slices import by_slice, slice_rows
 from mmload.summary.sums import Summary
 from mmload.summary.twins import robustness_figures
 from mmload.summary.validity import Ending, missing, validity_figures
 from mmload.summary.view import Cells, View, latency_figures, ratio
 
-SCHEMA_VERSION: Final = "1.1.0"
+SCHEMA_VERSION: Final = "1.2.0"
 _COST_GATES: Final = ("per_query_usd_max", "per_good_query_usd_max")
 
 
@@ -67,6 +68,7 @@ def figures(
         "quality": {**_quality(view), "judge": judge_figures(judged, info.header.get("judge_prompt"))},
         "cost": {**cost_figures(view), "judge_usd": usd(judged.cost) if judged else None},
         "stages": _stages(summary),
+        "sessions": session_figures(summary.turns, counts["errors"], info, _design_effect(view)),
         "server": server_figures(server, info, latency, counts),
         "phases": [_phase(summary, info, cells, p, ending, recoveries.get(p.number)) for p in info.phases],
         "evidence": {

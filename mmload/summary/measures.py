@@ -171,7 +171,12 @@ class Columns:
         self.due_ns = np.array(r["due_ns"], np.int64)
         self.sent_ns, self.end_ns = _ints(r["sent_ns"]), _ints(r["end_ns"])
         self.first_token_ns = _ints(r["first_token_ns"])
-        self.bin = np.maximum(self.due_ns // info.bin_ns, 0)
+        self.due_bin = self.bin = np.maximum(self.due_ns // info.bin_ns, 0)
+        """``bin`` is that of the session's beginning: turns of one session are not independent of each other,
+        and stay in one block of time."""
+        if info.scripts is not None:
+            began_ns = _ints(r["began_ns"])
+            self.bin = np.maximum(np.where(began_ns >= 0, began_ns, self.due_ns) // info.bin_ns, 0)
         outcome = np.array(r["outcome"])
         self.ok, self.failed = outcome == Outcome.OK.value, outcome == Outcome.FAILED.value
         self.shed, self.not_sent = outcome == Outcome.SHED.value, outcome == Outcome.NOT_SENT.value

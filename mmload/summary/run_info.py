@@ -13,7 +13,10 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from mmload import corpus
+from mmload.corpus import Scripts
 from mmload.histogram import Ints
 from mmload.model import NS_PER_MS, NS_PER_S, InputError, Item, PhasePlan
 from mmload.price import PriceBook, image_tokens
@@ -64,6 +67,12 @@ class RunInfo:
     """(dimension, value) by slice number."""
     slice_of: Ints
     """Slice numbers, shape (items, dimensions)."""
+    scripts: Scripts | None
+    """What sessions of several turns ask; None where requests stand alone."""
+    turn_of: Ints
+    """Turn at which each item is asked, from 0."""
+    last_turn: npt.NDArray[np.bool_]
+    """Whether an item is the last of its session."""
     bin_ns: int
     """Length of the time bins that everything is summed in: 1 s, longer in runs beyond 30 minutes."""
     planned_rpm: tuple[float, ...] | None = None
@@ -88,8 +97,9 @@ class RunInfo:
         tasks = tuple(sorted({i.task for i in items}))
         number = {task: k for k, task in enumerate(tasks)}
         slos = [profile.slo_of(i.task) for i in items]
-        slices, slice_of = _slices(items)
-        formula = np.array([_formula_tokens(i, profile.target.model) for i in items], np.int64)
+        scripts = Scripts.of_run(header, len(items))
+        slices, slice_of = _slices(items, scripts)
+        formula = np.array(_formula_tokens(items, profile.target.model, scripts), np.int64)
         end_s = phases[-1].end_ns / NS_PER_S
         return cls(
             header=header,
@@ -106,11 +116,19 @@ class RunInfo:
             ),
             formula_tokens=formula,
             input_estimate=tuple(
-                item.prompt_tokens if tokens < 0 else int(tokens)
-                for item, tokens in zip(items, formula.tolist(), strict=True)
+                text if tokens < 0 else int(tokens)
+                for text, tokens in zip(_text_tokens(items, scripts), formula.tolist(), strict=True)
             ),
             slices=slices,
             slice_of=slice_of,
+            scripts=scripts,
+            turn_of=np.array(
+                [max(0, turn) for turn in scripts.place] if scripts else [0] * len(items), np.int64
+            ),
+            last_turn=np.array(
+                [scripts.place[i] + 1 == scripts.length(i) if scripts else True for i in range(len(items))],
+                bool,
+            ),
             bin_ns=max(1, math.ceil(end_s / _MAX_BINS)) * NS_PER_S,
             planned_rpm=None if planned_rpm is None else tuple(planned_rpm),
         )
@@ -217,10 +235,22 @@ def _started(header: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _formula_tokens(item: Item, model: str) -> int:
-    images = [image_tokens(model, image.width, image.height) for image in item.images]
-    known = [n for n in images if n is not None]
-    return item.prompt_tokens + sum(known) if len(known) == len(images) else -1
+def _formula_tokens(items: Sequence[Item], model: str, scripts: Scripts | None) -> list[int]:
+    """Of text and pictures that each item's request carries, earlier turns included; -1 if unknown."""
+    shown = scripts.fresh(items) if scripts else [item.images for item in items]
+    each = [[image_tokens(model, image.width, image.height) for image in images] for images in shown]
+    vision = [sum(n for n in images if n is not None) for images in each]
+    unknown = [int(None in images) for images in each]
+    if scripts is not None:
+        nothing = [0] * len(items)
+        vision, unknown = scripts.carried(vision, nothing), scripts.carried(unknown, nothing)
+    texts = _text_tokens(items, scripts)
+    return [-1 if bad else text + seen for text, seen, bad in zip(texts, vision, unknown, strict=True)]
+
+
+def _text_tokens(items: Sequence[Item], scripts: Scripts | None) -> list[int]:
+    own = [item.prompt_tokens for item in items]
+    return scripts.carried(own, [corpus.reference_tokens(item) for item in items]) if scripts else own
 
 
 def _task_weights(profile: Profile, header: Mapping[str, Any], tasks: Sequence[str]) -> tuple[float, ...]:
@@ -229,11 +259,13 @@ def _task_weights(profile: Profile, header: Mapping[str, Any], tasks: Sequence[s
     return weights if sum(weights) > 0 else (1.0,) * len(tasks)
 
 
-def _slices(items: Sequence[Item]) -> tuple[tuple[tuple[str, str], ...], Ints]:
+def _slices(items: Sequence[Item], scripts: Scripts | None) -> tuple[tuple[tuple[str, str], ...], Ints]:
     rows = [
         {"task": i.task, "variant": _variant(i), "answerable": "yes" if i.answerable else "no", **i.slices}
         for i in items
     ]
+    for row, turn in zip(rows, scripts.place, strict=True) if scripts else ():
+        row["turn"] = str(turn + 1) if turn >= 0 else "none"
     dimensions = sorted({d for row in rows for d in row})
     keys = sorted({(d, str(row.get(d, "none"))) for row in rows for d in dimensions})
     number = {key: k for k, key in enumerate(keys)}

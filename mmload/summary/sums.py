@@ -35,6 +35,7 @@ from mmload.summary.measures import (
 from mmload.summary.run_info import RunInfo
 from mmload.summary.server_timing import timings
 from mmload.summary.table import Table
+from mmload.summary.turns import TurnSums
 
 METRICS: Final = ("e2e", "service", "ttft", "inter_token")
 _STAGE_NAME: Final = 40
@@ -87,6 +88,8 @@ class Summary:
         """Worst send lag in microseconds by bin."""
         self.backlog: dict[int, int] = {}
         """Arrivals that waited for a lane: worst worker by bin."""
+        self.turns = TurnSums()
+        """Only where requests come in sessions of several turns."""
         self.safety: Counter[str] = Counter()
         self.examples: dict[str, tuple[int, str]] = {}
         """First record (by seq) of each error kind: its seq and what was found."""
@@ -109,6 +112,9 @@ class Summary:
         self._add_latency(c, info)
         self._add_slices(c, rows, info)
         self._add_words(c, records, info)
+        if info.scripts is not None:
+            measured = np.array([not p.warmup for p in info.phases], bool)[c.phase]
+            self.turns.add_records(c, rows, info, measured)
         return c
 
     def add_score(self, score: Score, record: Record, info: RunInfo) -> None:
@@ -129,6 +135,8 @@ class Summary:
         self.item_scores.add(keys, rows[:, [M.N_SCORED, M.N_PASSED]])
         measured = np.array([not p.warmup for p in info.phases], bool)[joined.phase]
         self._add_slice_scores(info.slice_of[item[measured]], rows[measured])
+        if info.scripts is not None:
+            self.turns.add_scores(info.turn_of[item[measured]], rows[measured])
         for i in np.flatnonzero(measured).tolist():
             if scores[i].safety:
                 self.safety.update(scores[i].safety)
@@ -180,7 +188,7 @@ class Summary:
             for phase in np.unique(c.phase[mask]):
                 self._histogram(metric, int(phase)).record_many(values[mask & (c.phase == phase)])
         for number, mask, values in ((0, e2e, c.e2e_us), (1, ttft, c.ttft_us)):
-            self.intervals.record_many(interval_key(number, c.phase[mask], c.bin[mask]), values[mask])
+            self.intervals.record_many(interval_key(number, c.phase[mask], c.due_bin[mask]), values[mask])
         for phase in np.unique(c.phase):
             here = np.flatnonzero((c.phase == phase) & c.ok)
             gaps = b"".join(c.raw["gaps_us"][i] for i in here)
@@ -197,7 +205,7 @@ class Summary:
         ready &= (np.array(c.raw["stale_retries"], np.int64) == 0) & (c.sent_ns >= 0) & open_loop[c.phase]
         lag = (c.sent_ns - c.due_ns)[ready] // NS_PER_US
         self.send_lag.record_many(np.maximum(lag, 0))
-        for bin_, value in zip(c.bin[ready].tolist(), lag.tolist(), strict=True):
+        for bin_, value in zip(c.due_bin[ready].tolist(), lag.tolist(), strict=True):
             if value > self.lag_peak.get(bin_, -1):
                 self.lag_peak[bin_] = value
 
@@ -298,31 +306,33 @@ class Summary:
             _combine(getattr(self, name), getattr(other, name), max)
         for name in ("examples", "stage_names"):
             _combine(getattr(self, name), getattr(other, name), min)
+        self.turns.merge(other.turns)
         self.cases.merge(other.cases)
 
     def to_bytes(self) -> bytes:
         tables = [getattr(self, name).to_bytes() for name in _BINARY]
         histograms = [(k, h.to_bytes()) for k, h in sorted(self.latency.items())]
         plain = [sorted(getattr(self, name).items()) for name in _PLAIN]
-        return msgspec.msgpack.encode((tables, histograms, plain, self.cases.plain()))
+        return msgspec.msgpack.encode((tables, histograms, plain, self.turns.parts(), self.cases.plain()))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Summary:
         """Raises ``ValueError`` (of which msgspec's errors are) for anything but what ``to_bytes`` made."""
-        tables, histograms, plain, cases = msgspec.msgpack.decode(data)
+        tables, histograms, plain, turns, cases = msgspec.msgpack.decode(data)
         made = cls()
         for name, part in zip(_BINARY, tables, strict=True):
             setattr(made, name, type(getattr(made, name)).from_bytes(part))
         made.latency = {_hashable(k): Histogram.from_bytes(h) for k, h in histograms}
         for name, pairs in zip(_PLAIN, plain, strict=True):
             getattr(made, name).update({_hashable(k): _hashable(v) for k, v in pairs})
+        made.turns = TurnSums.of_parts(turns)
         made.cases = Cases(dict(cases))
         return made
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Summary):
             return NotImplemented
-        names = (*_BINARY, *_PLAIN, "latency", "cases")
+        names = (*_BINARY, *_PLAIN, "latency", "turns", "cases")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     __hash__ = None  # type: ignore[assignment]  # mutable
