@@ -93,7 +93,7 @@ def _real_path(loc: tuple[int | str, ...], data: Any) -> KeyPath:
         in_list = isinstance(data, list) and isinstance(part, int) and part < len(data)
         if in_list or (isinstance(data, Mapping) and part in data):
             path, data = (*path, part), data[part]
-        elif isinstance(data, Mapping) and place == len(loc) - 1:
+        elif isinstance(data, Mapping) and place == len(loc) - 1 and str(part).isidentifier():
             return (*path, part)
     return path
 
@@ -123,7 +123,7 @@ def _unknown_key(path: KeyPath) -> str:
 
 
 def _homes() -> list[tuple[str, Iterable[str]]]:
-    tables = ("target", "arrivals", "mix", "quality", "cost", "gates")
+    tables = ("target", "arrivals", "sessions", "mix", "quality", "cost", "gates")
     homes: list[tuple[str, Iterable[str]]] = [(f"[{t}]", fields_at((t,))) for t in tables]
     homes += [("[[phase]]", fields_at(("phase", 0))), ("[target.sim]", fields_at(("target", "sim")))]
     return [*homes, ("the top of the file", Profile.model_fields)]
@@ -159,6 +159,8 @@ def _wanted(path: KeyPath, kind: str, context: Mapping[str, Any], details: list[
         return "allowed are " + ", ".join(f'"{choice}"' for choice in _choices(context))
     if kinds <= set(_NUMERIC) and "list_type" in kinds and len(kinds) > 1:
         return f"it must be a number or a list of numbers{_unit_text(path)}"
+    if "dict_type" in kinds and len(kinds) > 1:
+        return "it must be a whole number, or a table of such with their weights"
     types = {
         "float_type": "it must be a number",
         "int_type": "it must be a whole number",
