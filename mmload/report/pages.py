@@ -25,8 +25,10 @@ from mmload.report.wording import (
     known,
     ms,
     percent,
+    points,
     rpm,
     seconds,
+    signed,
     usd,
 )
 
@@ -67,6 +69,7 @@ def capacity_page(found: Mapping[str, Any], charts: list[Chart] | None = None) -
         sentence=capacity_sentence(found),
         headlines=capacity_headlines(found),
         gates=_gates(found),
+        verdict=str(found.get("verdict")),
         word=WORDS.get(str(found.get("verdict")), ""),
         matrix=scored_by(found),
         charts=[*capacity.draw_all(found), capacity.scalability(found)] if charts is None else charts,
@@ -238,9 +241,11 @@ def _change(h: Mapping[str, Any]) -> str:
     low, high = change.get("low"), change.get("high")
     if not known(low) or not known(high):
         return said
-    between = f"{100 * low:+.1f} to {100 * high:+.1f} points"
     if low <= 0 <= high:
+        between = f"{signed(low, lambda v: f'{100 * v:.3g}')} to {signed(high, points)}"
         return f"{said} Quality coming down differs from going up by {between}: no difference is certain."
+    least, most = sorted((abs(low), abs(high)))
+    between = f"{100 * least:.3g} to {points(most)}"
     return f"{said} Quality is {'lower' if high < 0 else 'higher'} coming down than going up, by {between}."
 
 

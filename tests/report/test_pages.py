@@ -38,7 +38,7 @@ def test_the_capacity_page_sets_the_answer_beside_what_latency_alone_would_have_
         "capacity-scalability",
     ]
     assert "<b>Go.</b>" in text
-    assert "Quality is lower coming down than going up, by -9.0 to -1.0 points." in text
+    assert "Quality is lower coming down than going up, by 1 to 9 points." in text
     short = (folder / "capacity.md").read_text()
     assert short.startswith("# capacity: 195 rpm at quality") and "| coming down | 195 | 87% |" in short
 
