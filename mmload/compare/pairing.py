@@ -60,7 +60,9 @@ class Difference(NamedTuple):
         if self.df <= 0:
             return None, None
         half = t_quantile((1 + confidence) / 2, self.df) * self.standard_error
-        return self.value - half, self.value + half
+        low, high = self.value - half, self.value + half
+        # Of two shares no difference is beyond one.
+        return (max(-1.0, low), min(1.0, high)) if self.metric in SHARES else (low, high)
 
 
 def pair(base: Candidate, other: Candidate) -> Pairs:

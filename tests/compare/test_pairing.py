@@ -48,6 +48,12 @@ def test_faster_and_cheaper_are_found_too():
     assert found["per_good_query_usd"]["value"] < 0
 
 
+def test_no_difference_of_shares_is_beyond_one():
+    found = compared(rows(3, n=120, fail=0.0), rows(4, n=120, fail=0.97))
+    assert found["error_ratio"]["high"] <= 1 and found["good_ratio"]["low"] >= -1
+    assert found["error_ratio"]["verdict"] == "worse"
+
+
 def test_the_very_same_answers_are_no_difference():
     assert {d["verdict"] for d in compared(rows(5), rows(5)).values()} == {"no difference"}
 
