@@ -6,17 +6,20 @@ Not aware of how it is shown. Sizes are exact if the suite is in the cache, else
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmload import corpus, schedule
+from mmload.corpus import Ask, Scripts
 from mmload.corpus.bodies import streams
 from mmload.corpus.plan import plan as plan_items
-from mmload.plan import adapter_of, shapes_of, tasks_of
+from mmload.model import NS_PER_S, Turn
+from mmload.plan import adapter_of, encoder, shapes_of, tasks_of
 from mmload.profile import Mix, Profile
 from mmload.schedule import Schedule
 from mmload.schedule.estimate import Estimate, Sizes, estimate
@@ -46,6 +49,28 @@ class Outline:
     estimate: Estimate
     suite: Suite | None
     """The suite, if it is in the cache already."""
+    scripts: Scripts | None
+    """What sessions of several turns ask; None if all requests stand alone."""
+    answer_s: float
+    """Assumed seconds an answer."""
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """When each open-loop request would be due."""
+        return self.schedule.times_ns(round(self.answer_s * NS_PER_S)) / NS_PER_S
+
+    @property
+    def session_s(self) -> float:
+        """Mean time from the first question of a session to its last answer; 0 without sessions."""
+        if self.scripts is None:
+            return 0.0
+        think = self.profile.sessions.think_time_s
+        return self.scripts.mean * self.answer_s + (self.scripts.mean - 1) * think
+
+    @property
+    def turns_cut(self) -> int:
+        """Turns that would be due only when the drain time is over."""
+        return int((self.times_s > self.estimate.duration_s + self.profile.drain_s).sum())
 
     @property
     def bursts(self) -> int:
@@ -55,7 +80,8 @@ class Outline:
 
 
 def outline(profile: Profile, base_dir: Path, answer_s: float = 1.0) -> Outline:
-    """Compile a profile. ``answer_s``: assumed seconds an answer, for what closed loops will send."""
+    """Compile a profile. ``answer_s``: assumed seconds an answer, for what closed loops will send and when
+    later turns are due."""
     shapes, tasks = shapes_of(profile, base_dir), tasks_of(profile.mix)
     adapter = adapter_of(profile.target)
     if profile.mix.items_file is None:
@@ -64,18 +90,22 @@ def outline(profile: Profile, base_dir: Path, answer_s: float = 1.0) -> Outline:
         # Nothing is drawn; the file's lines are checked, and counted.
         suite = corpus.build(profile.mix, tasks, corpus.default_cache())
     if suite is not None:
-        _try_out(adapter, suite, profile.target.streaming)
-    names, strata, sizes = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
-    compiled = schedule.compile(profile, shapes, strata, names)
-    return Outline(profile, shapes, compiled, sizes, estimate(profile, compiled, sizes, answer_s), suite)
+        _try_out(adapter, suite, profile)
+    names, strata, sizes, scripts = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
+    compiled = schedule.compile(profile, shapes, strata, names, scripts.turns if scripts else None)
+    amount = estimate(profile, compiled, sizes, answer_s)
+    return Outline(profile, shapes, compiled, sizes, amount, suite, scripts, answer_s)
 
 
-def _try_out(adapter: Adapter, suite: Suite, streaming: float) -> None:
+def _try_out(adapter: Adapter, suite: Suite, profile: Profile) -> None:
     """Make the request of one item: a template that fails is found before a run. Raises ``InputError``."""
-    item = suite.items[0]
+    item, streaming = suite.items[0], profile.target.streaming
     pictures = [(suite.dir / image.file).read_bytes() for image in item.images]
+    several = profile.sessions.several
+    encode = encoder(adapter, profile.target, several)
+    history = [Turn(replace(item, images=()), [], "{}")] if several else []
     for stream in {streaming > 0, streaming >= 1}:
-        adapter.encode(item, pictures, stream)
+        encode(replace(item, streaming=stream), pictures, history)
 
 
 def cached_suite(mix: Mix, tasks: Mapping[str, Task]) -> Suite | None:
@@ -84,23 +114,42 @@ def cached_suite(mix: Mix, tasks: Mapping[str, Task]) -> Suite | None:
     return corpus.load(folder) if (folder / "manifest.json").exists() else None
 
 
-def _of_suite(suite: Suite, profile: Profile) -> tuple[list[str], Any, Sizes]:
+def _of_suite(suite: Suite, profile: Profile) -> tuple[list[str], Any, Sizes, Scripts | None]:
     items = suite.items
-    pictures = [sum(4 * ((image.n_bytes + 2) // 3) for image in item.images) for item in items]
+    scripts = corpus.scripts(profile.sessions, items, profile.mix.suite_seed)
+    shown = scripts.fresh(items) if scripts else [item.images for item in items]
+    pictures = [sum(4 * ((image.n_bytes + 2) // 3) for image in images) for images in shown]
     text = [len(item.system.encode()) + len(item.prompt.encode()) for item in items]
     sizes = Sizes(
         request_bytes=np.array(pictures, float) + np.array(text, float) + _ENVELOPE_BYTES / 2,
         tokens_in=np.array(
-            [i.prompt_tokens + sum(_patches(m.width, m.height) for m in i.images) for i in items], float
+            [
+                item.prompt_tokens + sum(_patches(m.width, m.height) for m in images)
+                for item, images in zip(items, shown, strict=True)
+            ],
+            float,
         ),
         tokens_out=np.array([len(json.dumps(i.truth.get("answer"))) / 3 + 45 for i in items], float),
         streamed=np.array([streams(i.id, profile.target.streaming) for i in items], bool),
         answerable=np.array([i.answerable for i in items], bool),
     )
-    return [item.task for item in items], corpus.strata(suite), sizes
+    said = [len(corpus.reference(item).encode()) for item in items]
+    return [i.task for i in items], corpus.strata(suite), _with_history(sizes, scripts, said), scripts
 
 
-def _of_slots(profile: Profile, tasks: Mapping[str, Task]) -> tuple[list[str], Any, Sizes]:
+def _with_history(sizes: Sizes, scripts: Scripts | None, said: Sequence[int]) -> Sizes:
+    """Sizes of requests that carry what was said before; ``said``: bytes of the answers."""
+    if scripts is None:
+        return sizes
+    tokens = [-(-n // 4) for n in said]
+    return replace(
+        sizes,
+        request_bytes=np.array(scripts.carried(sizes.request_bytes.astype(int).tolist(), said), float),
+        tokens_in=np.array(scripts.carried(sizes.tokens_in.astype(int).tolist(), tokens), float),
+    )
+
+
+def _of_slots(profile: Profile, tasks: Mapping[str, Task]) -> tuple[list[str], Any, Sizes, Scripts | None]:
     slots = plan_items(profile.mix, {name: task.pairs for name, task in tasks.items()})
     pixels = np.array([s.width * s.height * s.images for s in slots], float)
     density = np.array([_BYTES_PER_PIXEL[s.format] for s in slots], float)
@@ -114,7 +163,10 @@ def _of_slots(profile: Profile, tasks: Mapping[str, Task]) -> tuple[list[str], A
     )
     strata: dict[tuple[str, str, bool], int] = {}
     numbers = [strata.setdefault((s.task, s.size, s.answerable), len(strata)) for s in slots]
-    return [s.task for s in slots], np.array(numbers), sizes
+    asks = [Ask(s.task, "", s.twin or s.id, (s.id,)) for s in slots]
+    scripts = corpus.arrange(profile.sessions, asks, profile.mix.suite_seed)
+    sizes = _with_history(sizes, scripts, [4 * _ANSWER_TOKENS] * len(slots))
+    return [s.task for s in slots], np.array(numbers), sizes, scripts
 
 
 def _patches(width: int, height: int) -> int:

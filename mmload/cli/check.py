@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from dataclasses import asdict
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,7 +29,7 @@ EXIT_UNCERTAIN = 4
 )
 @profile_options
 @click.option("--answer-s", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
-              help="Assumed seconds an answer: what closed loops send depends on it.")  # fmt: skip
+              help="Assumed seconds an answer: closed loops and later turns depend on it.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 4 if a gate cannot be certified by this plan.")
 @json_option
 def check(
@@ -91,6 +92,7 @@ def _warnings(plan: Outline) -> list[str]:
         found.append(
             f"total_timeout_s = {target.total_timeout_s:g} gives up before the objective, {slowest_s:g} s"
         )
+    found += _session_warnings(plan)
     lanes = _peak_rps(plan) * slowest_s
     if lanes > target.max_in_flight:
         found.append(
@@ -101,13 +103,29 @@ def _warnings(plan: Outline) -> list[str]:
     return found
 
 
+def _session_warnings(plan: Outline) -> list[str]:
+    found = []
+    if plan.turns_cut:
+        found.append(
+            f"with {plan.answer_s:g} s an answer, {counted(plan.turns_cut, 'turn')} would be due only after "
+            f"the drain time: drain_s = {plan.profile.drain_s:g} cuts their sessions short"
+        )
+    warm = sum(p.duration_s for p in takewhile(lambda p: p.warmup, plan.estimate.phases))
+    if warm < plan.session_s:
+        found.append(
+            f"the planned rate is reached only when the first sessions come to their end, after some "
+            f"{plan.session_s:.3g} s; a warm-up phase that long keeps the run-up out of the figures"
+        )
+    return found
+
+
 def _peak_rps(plan: Outline) -> float:
     """Most arrivals in any second of the open-loop phases."""
     import numpy as np
 
     if not len(plan.schedule):
         return 0.0
-    return float(np.bincount(plan.schedule.due_ns // 10**9).max())
+    return float(np.bincount(plan.times_s.astype(np.int64)).max())
 
 
 class Binned(NamedTuple):
@@ -118,7 +136,8 @@ class Binned(NamedTuple):
     planned_rpm: list[float]
     """What the shapes ask for."""
     arrivals_rpm: list[float]
-    """What the seed made of it: the very arrivals that would be sent."""
+    """What the seed made of it: the very arrivals that would be sent (later turns of sessions as they would
+    be due if every answer took the time assumed)."""
     users: list[float]
     """Of closed-loop phases."""
 
@@ -127,7 +146,7 @@ def _binned(plan: Outline, bins: int) -> Binned:
     import numpy as np
 
     end_s = plan.estimate.duration_s
-    counts, edges = np.histogram(plan.schedule.due_ns / 1e9, bins=bins, range=(0, end_s))
+    counts, edges = np.histogram(plan.times_s, bins=bins, range=(0, end_s))
     times = ((edges[:-1] + edges[1:]) / 2).tolist()
     cumulated = np.array([_expected(plan, t) for t in edges.tolist()])
     per_minute = 60 * bins / end_s
@@ -172,11 +191,23 @@ def _result(plan: Outline, gates: list[Certainty], warnings: list[str]) -> dict[
         "minutes": amount.duration_s / 60,
         "usd": amount.usd,
         "repeated_media_ratio": amount.repeated_media,
+        "sessions": _sessions(plan),
         "suite": str(plan.suite.dir) if plan.suite else None,
         "phases": [asdict(phase) for phase in amount.phases],
         "curve": binned._asdict(),
         "gates": [asdict(gate) for gate in gates],
         "warnings": warnings,
+    }
+
+
+def _sessions(plan: Outline) -> dict[str, Any] | None:
+    if plan.scripts is None:
+        return None
+    return {
+        "planned": len(plan.schedule),
+        "turns_mean": plan.schedule.turns_each,
+        "length_s": plan.session_s,
+        "turns_cut": plan.turns_cut,
     }
 
 
@@ -272,6 +303,12 @@ def _amounts(plan: Outline, answer_s: float) -> list[str]:
         f"suite     {counted(len(plan.suite.items) if plan.suite else profile.mix.items, 'item')}, "
         + ("in the cache" if plan.suite else "not built yet (mmload fixtures build, or the run itself)"),
     ]
+    if plan.scripts is not None:
+        asked = profile.sessions
+        turns = f"{len(plan.schedule):,} of {plan.schedule.turns_each:.3g} turns in the mean"
+        pause = f"thinking {asked.think_time_s:g} s ({asked.think})"
+        length = f"{plan.session_s:.3g} s long with {answer_s:g} s an answer"
+        lines.insert(1, f"sessions  {turns}, {pause}; {length}")
     if amount.closed_loop_assumed:
         lines.append(
             f"          ~ closed loops send what the target lets them: here with {answer_s:g} s an answer"

@@ -76,6 +76,17 @@ class Schedule:
         of, items = (self.phase, self.item) if self.turns is None else (self.turns.phase, self.turns.item)
         return items if phase is None else items[of == phase]
 
+    def times_ns(self, answer_ns: int) -> Ints:
+        """When each open-loop request would be due, by sequence number, if every answer took so long."""
+        if self.turns is None:
+            return self.due_ns
+        first = self.turns.first
+        turn = np.arange(len(first)) - first
+        thought = np.cumsum(self.turns.think_ns)
+        begun: Ints = np.repeat(self.due_ns, np.diff(np.append(self.seq, len(first))))
+        times: Ints = begun + thought - thought[first] + turn * answer_ns
+        return times
+
     @property
     def turns_each(self) -> float:
         """Requests that an arrival stands for, in the mean: the turns of its session."""

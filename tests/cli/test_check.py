@@ -227,3 +227,54 @@ def test_the_template_of_a_custom_pipeline_is_checked_too(
     assert ended.code == 2 and said in ended.err
     (tmp_path / "pipeline.toml").write_text(PIPELINE % "prompt")
     assert mmload("check", profile).code == 0
+
+
+TALK = """
+name = "talk"
+drain_s = {drain_s}
+[target]
+engine = "sim"
+[arrivals]
+process = "constant"
+[sessions]
+turns = 3
+think_time_s = 4
+think = "constant"
+[[phase]]
+name = "warm"
+shape = "sustained"
+duration_s = {warm_s}
+rpm = 600
+warmup = true
+[[phase]]
+name = "base"
+shape = "sustained"
+duration_s = 60
+rpm = 600
+[gates]
+error_max = 0.5
+"""
+
+
+def test_sessions_are_told_with_their_length_and_with_what_the_drain_would_cut(
+    mmload: Run, tmp_path: Path
+) -> None:
+    profile = tmp_path / "talk.toml"
+    profile.write_text(TALK.format(drain_s=10, warm_s=12))
+    ended = mmload("check", profile, "--answer-s", "2")
+    assert "sessions  240 of 3 turns in the mean, thinking 4 s (constant); 14 s long" in ended.out
+    assert (
+        "the planned rate is reached only when the first sessions come to their end, after some 14 s"
+        in ended.out
+    )
+    result = mmload("check", profile, "--answer-s", "2", "--json").json
+    # Third turns are due 12 s after their sessions begin: those of the last 2 s come too late.
+    assert result["sessions"] == {"planned": 240, "turns_mean": 3.0, "length_s": 14.0, "turns_cut": 6}
+    assert result["requests"] == 720 and result["measured_requests"] == 600
+    assert sum(result["curve"]["arrivals_rpm"][:3]) == 3 * 200, "at first there are first turns alone"
+    profile.write_text(TALK.format(drain_s=20, warm_s=15))
+    assert mmload("check", profile, "--answer-s", "2", "--json").json["warnings"] == []
+
+
+def test_what_stands_alone_has_no_sessions(mmload: Run, small: Path) -> None:
+    assert mmload("check", small, "--json").json["sessions"] is None

@@ -137,3 +137,12 @@ def test_a_shape_that_gives_its_own_instants_or_no_rate_is_refused() -> None:
 def test_without_scripts_nothing_of_a_session_is_planned() -> None:
     made = plan({}, scripts=None)
     assert made.turns is None and made.turns_each == 1.0 and made.arrival(0).began_ns is None
+
+
+def test_times_are_those_of_sessions_whose_every_answer_takes_as_long() -> None:
+    made = plan({}, {"repeats": 2}, sessions={"turns": 3})
+    times = made.times_ns(NS_PER_S)
+    for place in range(len(made)):
+        for a in session(made, made.arrival(place)):
+            assert times[a.seq] == a.due_ns
+    assert np.array_equal(plan({}, scripts=None).times_ns(5), plan({}, scripts=None).due_ns)
