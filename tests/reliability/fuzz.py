@@ -42,11 +42,17 @@ _MEMORY = Path("/dev/shm")
 _SCRATCH = Path(tempfile.mkdtemp(prefix="mmload-fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None))
 
 
+def _step(wanted: int, body: bytes) -> int:
+    """Length of the pieces; thousands of single bytes would show nothing that a hundred do not, in the time of
+    many inputs."""
+    return max(wanted, len(body) // 128)
+
+
 def sse(data: bytes) -> None:
     """However the bytes are cut, the same events come out."""
     whole, pieces = EventStream(), EventStream()
     once = [*whole.feed(data), *whole.close()]
-    step = data[0] % 7 + 1 if data else 1
+    step = _step(data[0] % 7 + 1, data) if data else 1
     parts = [event for k in range(0, len(data), step) for event in pieces.feed(data[k : k + step])]
     assert [*parts, *pieces.close()] == once
 
@@ -78,7 +84,8 @@ def adapter(make: Callable[[str], object]) -> Callable[[bytes], None]:
         if not data:
             return
         reader = one.reader(bool(data[0] & 1))
-        step, body = data[0] // 2 + 1, data[1:]
+        body = data[1:]
+        step = _step(data[0] // 2 + 1, body)
         for k in range(0, len(body), step):
             reader.feed(body[k : k + step])
         reader.close()
@@ -153,7 +160,8 @@ def http() -> Callable[[bytes], None]:
         if not data:
             return
         attempt = Attempt(one, 65536)
-        step, body = data[0] + 1, data[1:]
+        body = data[1:]
+        step = _step(data[0] + 1, body)
         for k in range(0, len(body), step):
             if attempt.take(body[k : k + step], k + 1):
                 break
