@@ -2,7 +2,7 @@
 # make test   lint, types, import floors and all tests
 # make bench  the generator beside its peers (minutes; see docs/benchmarks.md)
 # make test-servers   against LiteLLM and transformers serve (1.9 GB to install)
-# make soak   crashes at twenty moments each, every fault at 500 requests a second (half an hour)
+# make soak   crashes at twenty moments each, every fault at 500 requests a second, 5,000 in flight (half an hour)
 # make fuzz   coverage-guided fuzzing of everything that reads foreign bytes (FUZZ_S seconds for each)
 # make sbom   a bill of materials (CycloneDX) of the locked dependencies, into sbom.json
 # make lock   resolve the dependencies anew
@@ -47,6 +47,7 @@ bench: $(VENV)/.test
 soak: $(VENV)/.test
 	$(BIN)/python tests/reliability/crashes.py --moments 20
 	$(BIN)/python tests/reliability/under_faults.py --rps 500 --seconds 12
+	$(BIN)/python tests/reliability/in_flight.py --rps 1000 --hold 5
 
 fuzz: $(VENV)/.test
 	$(PIP) install --require-hashes -r requirements-fuzz.lock

@@ -43,8 +43,8 @@ _SCRATCH = Path(tempfile.mkdtemp(prefix="mmload-fuzz-", dir=_MEMORY if _MEMORY.i
 
 
 def _step(wanted: int, body: bytes) -> int:
-    """Length of the pieces; thousands of single bytes would show nothing that a hundred do not, in the time of
-    many inputs."""
+    """Length of the pieces: thousands of single bytes would show nothing that a hundred do not, in the time
+    of many inputs."""
     return max(wanted, len(body) // 128)
 
 
