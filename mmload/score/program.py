@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,9 @@ from typing import Any, Final
 from mmload.score.selectors import Node, by_label, by_role, by_text, select
 from mmload.score.unsafe import unsafe
 
+_NAME: Final = "answer"
+# What a compiler warns of in an answer is no news of ours, and would fill the scorer's log.
+warnings.filterwarnings("ignore", module=f"{_NAME}$")
 _MAX_CODE: Final = 20_000
 _MAX_STEPS: Final = 500
 _ALLOWED_IMPORTS: Final = frozenset({"playwright", "re", "time", "pytest", "typing", "__future__"})
@@ -110,8 +114,8 @@ def inspect(code: str, nodes: Sequence[Node], options: Mapping[str, Sequence[str
     if len(code) > _MAX_CODE:
         return report
     try:
-        tree = ast.parse(code)
-        compile(tree, "answer", "exec", dont_inherit=True)
+        tree = ast.parse(code, _NAME)
+        compile(tree, _NAME, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return report
     report.parsed = True

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -182,3 +184,10 @@ def test_anything_like_code_is_walked_without_raising(code: str) -> None:
 def test_any_selector_is_answered(selector: str) -> None:
     found = select(SCREEN, selector)
     assert found is None or all(n in SCREEN for n in found)
+
+
+def test_what_a_compiler_warns_of_in_an_answer_is_not_printed() -> None:
+    code = '1(2)\nx = "\\d"'
+    script = f"from mmload.score.program import inspect; print(inspect({code!r}, [], {{}}, 'Save').parsed)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("True\n", "")
