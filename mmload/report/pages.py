@@ -227,6 +227,23 @@ def _hysteresis(found: Mapping[str, Any]) -> Table:
     return Table("The same rate before and after an overload", head, rows, [_change(h)] if rows else [])
 
 
+def _up_and_down(h: Mapping[str, Any]) -> str:
+    """Whether the rate that holds going up holds coming down."""
+    up, down = h.get("missed_up"), h.get("missed_down")
+    if up is None or down is None:
+        return ""
+    rate = f"By its figures {rpm(h.get('rpm'))} rpm"
+    if not down:
+        return f"{rate} holds coming down{f', and misses {_titles(up)} going up' if up else ' as going up'}."
+    if up:
+        return f"{rate} misses {_titles(up)} going up and {_titles(down)} coming down."
+    return f"{rate} holds going up and misses {_titles(down)} coming down: it matters where load comes from."
+
+
+def _titles(gates: Sequence[str]) -> str:
+    return ", ".join(gate_title(str(name)) for name in gates)
+
+
 def _change(h: Mapping[str, Any]) -> str:
     back = h.get("recovery_s")
     within = (
@@ -236,6 +253,7 @@ def _change(h: Mapping[str, Any]) -> str:
         if known(back)
         else "Not back within the objectives for 10 s as long as it was watched"
     )
+    within = f"{_up_and_down(h)} {within}".strip()
     said = f"{within}; waiting at once: at most {count(h.get('peak_backlog'), 'request')}."
     change = h.get("quality_change") or {}
     low, high = change.get("low"), change.get("high")

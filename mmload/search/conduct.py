@@ -260,7 +260,9 @@ def _step(
     level = level_of(step, finished.figures, profile.gates, number, minutes, watch.gate)
     level["folder"] = str(folder.relative_to(record.folder))
     level["over_rpm"] = step.over_rpm or None
-    level["hysteresis"] = hysteresis(finished.figures, step) if step.kind is Kind.DOWN else None
+    level["hysteresis"] = (
+        hysteresis(finished.figures, step, profile.gates) if step.kind is Kind.DOWN else None
+    )
     return level, interrupted
 
 

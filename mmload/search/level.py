@@ -188,16 +188,39 @@ def limited_by(judged: Mapping[str, Mapping[str, Any]]) -> str | None:
     return None
 
 
-def hysteresis(figures: Mapping[str, Any], step: Step) -> dict[str, Any]:
-    """The rate of the answer before and after an overload: whether what holds going up holds coming down."""
+_OF_STRETCH: Final = {
+    "quality_min": "quality",
+    "over_slo_max": "over_slo_ratio",
+    "error_max": "error_ratio",
+    "e2e_p95_ms": "e2e_p95_ms",
+}
+
+
+def hysteresis(figures: Mapping[str, Any], step: Step, gates: Gates) -> dict[str, Any]:
+    """The rate of the answer before and after an overload: whether what holds going up holds coming down.
+
+    ``missed_up`` and ``missed_down``: gates whose limit the figure of that stretch misses, by best guess.
+    """
     phase = next(p for p in figures["phases"] if not p["warmup"])
     return {
+        "missed_up": _missed(phase["burst"]["before"], gates),
+        "missed_down": _missed(phase["burst"]["after"], gates),
         "rpm": step.rpm,
         "over_rpm": step.over_rpm,
         "recovery_s": phase["recovery_s"],
         "peak_backlog": phase["peak_backlog"],
         **phase["burst"],
     }
+
+
+def _missed(stretch: Mapping[str, Any], gates: Gates) -> list[str]:
+    limits = level_limits(gates)
+    told = {n: (stretch[key], limits[n]) for n, key in _OF_STRETCH.items() if n in limits}
+    return [
+        name
+        for name, (value, limit) in told.items()
+        if value is not None and (value > limit if GATES[name].upper else value < limit)
+    ]
 
 
 def seen_of(level: Mapping[str, Any]) -> Seen:

@@ -56,6 +56,18 @@ def test_candidates_are_read_as_written(line):
     assert {p.target.model for p in found.values()} == {"sim-large", "sim-small"}
 
 
+def test_what_holds_for_all_gives_way_to_what_a_candidate_says_of_itself():
+    path = ROOT / "traffic_profiles" / "smoke.toml"
+
+    def read(last):
+        return read_profile(path, "ocr", ("seed=5",), seed=7, last=last)
+
+    texts = ("reader", "model:target.engine=sim", "model:seed=9")
+    reader, model = (c.profile for c in _contenders(path, texts, read, _Leave()))
+    assert (reader.target.engine, reader.seed) == ("ocr", 7)
+    assert (model.target.engine, model.seed) == ("sim", 9)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

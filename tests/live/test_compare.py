@@ -59,3 +59,22 @@ def test_candidates_take_turns_on_the_same_requests_and_the_broken_one_never_ran
     )
     said = json.loads(again.stdout)["quality"]
     assert said["review"]["compared"] >= 25 and said["score"] == card["quality"]["score"]
+
+
+def test_the_pipeline_that_really_reads_is_a_candidate_like_any_other(tmp_path: Path) -> None:
+    profile, out = tmp_path / "tiny.toml", tmp_path / "out"
+    profile.write_text(TINY + PHASE.replace("duration_s = 2\nrpm = 1800", "duration_s = 8\nrpm = 180"))
+    candidates = ("--candidate", "reader", "--candidate", "model:target.engine=sim")
+    options = ("--target", "ocr", "--rounds", "1", "--no-progress", "--set", "target.total_timeout_s=60")
+    done = subprocess.run(
+        command("compare", str(profile), *candidates, *options, "--out", str(out), "--json"),
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode in (0, 3, 4), done.stderr
+    found = json.loads(done.stdout)
+    by = {c["name"]: c for c in found["candidates"]}
+    assert (by["reader"]["target"], by["model"]["target"]) == ("ocr", "sim")
+    assert list(by["reader"]["by_model"]) == ["ocr-rules"] and by["reader"]["error_ratio"] < 1
+    assert next(d for d in found["differences"] if d["metric"] == "error_ratio")["n_pairs"] == 24

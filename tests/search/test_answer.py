@@ -14,9 +14,9 @@ from mmload.profile import Profile, to_toml_dict
 from mmload.report.pages import capacity_page
 from mmload.report.terminal import capacity_conclusion
 from mmload.search.answer import answer
-from mmload.search.level import needed
+from mmload.search.level import hysteresis, needed
 from mmload.search.scalability import fit, fleet, knee
-from mmload.search.steps import Stop
+from mmload.search.steps import Kind, Step, Stop
 
 ABOUT = {"target": "sim", "started_at": "2026-11-25T12:00:00Z", "quick": False, "interrupted": False}
 
@@ -85,6 +85,29 @@ def test_a_baseline_that_disagrees_with_itself_is_told_of_the_search_too(bench: 
     found = answer(bench.profile, settings(), levels, Stop("found", complete=True), ABOUT)
     assert any("first in step 1: the unloaded baseline is too noisy." in note for note in found["notes"])
     assert not any("unloaded baseline" in note for note in told(bench)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "said"),
+    [
+        (0.95, 0.94, "600 rpm holds coming down as going up"),
+        (0.95, 0.80, "600 rpm holds going up and misses quality coming down"),
+        (0.85, 0.93, "600 rpm holds coming down, and misses quality going up"),
+        (0.85, 0.80, "600 rpm misses quality going up and quality coming down"),
+    ],
+)
+def test_capacity_going_up_stands_against_capacity_coming_down(
+    bench: Bench, up: float, down: float, said: str
+) -> None:
+    def stretch(quality: float) -> dict[str, float | None]:
+        return {"quality": quality, "error_ratio": 0.0, "over_slo_ratio": 0.0, "e2e_p95_ms": None}
+
+    burst = {"before": stretch(up), "during": stretch(0.5), "after": stretch(down)}
+    phases = [{"warmup": False, "recovery_s": 0.0, "peak_backlog": 3, "burst": burst}]
+    step = Step(Kind.DOWN, 600, 1, 15, over_rpm=1200)
+    found = hysteresis({"phases": phases}, step, bench.profile.gates)
+    assert (found["missed_up"] == [], found["missed_down"] == []) == (up > 0.9, down > 0.9)
+    assert said in capacity_page({"hysteresis": found})
 
 
 def test_a_generator_that_was_the_limit_makes_it_invalid(bench: Bench) -> None:
