@@ -69,7 +69,13 @@ def capacity_conclusion(found: Mapping[str, Any], folder: Path, width: int = 80)
 
 
 def _capacity_level(level: Mapping[str, Any]) -> str:
+    rate = f"{level['step']:<8} {rpm(level['rpm']):>7} rpm"
+    both = level.get("hysteresis")
+    if both:
+        # One figure over the rate, an overload and the rate again would say nothing of any.
+        up, down = (percent(both[part]["quality"]) for part in ("before", "after"))
+        return f"        {rate}  quality {up:>6}, after {rpm(both['over_rpm'])} rpm {down}"
     mark = _MARKS.get(str(level["verdict"]), "open") if level["valid"] else "void"
-    said = f"  {mark}  {level['step']:<8} {rpm(level['rpm']):>7} rpm  quality {percent(level['quality']):>6}"
+    said = f"  {mark}  {rate}  quality {percent(level['quality']):>6}"
     said += f"  p95 {ms(level['e2e_p95_ms']):>7}"
     return said + (f"  ({gate_title(level['limited_by'])})" if level["limited_by"] else "")
