@@ -250,6 +250,8 @@ class Traffic:
             self.worst_lag_ns = now_ns - self._armed_ns
         arrivals, idle, t0 = self._arrivals, self._idle, self.t0_ns
         now = now_ns - t0
+        if self.sessions is not None and now >= self.end_ns + self._drain_ns:
+            self._settle(now)  # before what came due meanwhile is sent
         for _ in range(_BURST):
             if arrivals.due_ns > now:
                 now = time.monotonic_ns() - t0
@@ -272,9 +274,11 @@ class Traffic:
             return
         out_of_time = now >= self.end_ns + self._drain_ns
         if out_of_time:
-            if self._no_more is None:
-                self._no_more = _CUT
+            if self.sessions is not None and self._no_more is None:
+                # No turn begins any more; what is in flight of sessions has the drain time anew.
+                self._no_more, self.end_ns, out_of_time = _CUT, now, False
             self._give_up(ErrorKind.SCHEDULE_DROP, "no lane came free before the drain ended")
+        if out_of_time:
             for lane in tuple(self.in_flight):
                 lane.greenlet.throw(TimedOut(ErrorKind.LOCAL_CANCELLED))
         if not self.in_flight and not self._backlog and self._arrivals.due_ns == NEVER:
@@ -290,14 +294,14 @@ class Traffic:
                 lane.greenlet.throw(TimedOut(connection.deadline_kind))
 
     def _give_up(self, kind: ErrorKind, detail: str) -> None:
-        """Send nothing of what is due, nor what would come due later."""
-        left = list(self._backlog) + self._arrivals.remaining()
+        """Send nothing of what waits for a lane, for this reason; nor what is left or would come due."""
+        later = self._no_more or (kind, detail)
+        waiting = [(arrival, (kind, detail)) for arrival in self._backlog]
         self._backlog.clear()
-        now = time.monotonic_ns() - self.t0_ns
-        for arrival in left:
-            self._not_sent(arrival, *((kind, detail) if arrival.due_ns <= now else self._no_more or _CUT))
+        for arrival, reason in [*waiting, *((left, later) for left in self._arrivals.remaining())]:
+            self._not_sent(arrival, *reason)
             for turn in self.sessions.rest(arrival) if self.sessions is not None else ():
-                self._not_sent(turn, *(self._no_more or _CUT))
+                self._not_sent(turn, *later)
 
     def _not_sent(self, arrival: Arrival, kind: ErrorKind, detail: str) -> None:
         self.outbox.add(not_sent(arrival, self.index, self.endpoint.length[arrival.item], kind, detail), None)

@@ -516,7 +516,8 @@ class Profile(_Strict):
     seed: Seed = 1
     """Of order, arrivals and sampling. The same seed gives the same traffic for any number of workers."""
     drain_s: NonNegative = 30.0
-    """After the last phase, how long to wait for what is still in flight."""
+    """After the last phase, how long to wait for what is still in flight. Sessions go on for so long; their
+    last turns then have as long again to be answered."""
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     """Locust worker processes that send."""
     expected_peak_rpm: Positive | None = None
