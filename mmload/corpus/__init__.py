@@ -9,7 +9,7 @@ from mmload.corpus.bodies import Bodies, EncodeItem, encode, streams
 from mmload.corpus.build import build, default_cache, location
 from mmload.corpus.preview import preview
 from mmload.corpus.scripts import Ask, Scripts, arrange, reference, reference_tokens, scripts
-from mmload.corpus.suite import NoncesBut, Suite, load, nonces, strata, verify
+from mmload.corpus.suite import NoncesBut, Suite, load, load_items, nonces, strata, verify
 
 __all__ = [
     "Ask",
@@ -23,6 +23,7 @@ __all__ = [
     "default_cache",
     "encode",
     "load",
+    "load_items",
     "location",
     "nonces",
     "preview",

@@ -77,6 +77,11 @@ def load(folder: Path) -> Suite:
     return Suite(folder, manifest.suite_id, items, manifest)
 
 
+def load_items(folder: Path) -> list[Item]:
+    """The items alone; raises as ``load``."""
+    return load(folder).items
+
+
 def verify(suite: Suite) -> list[str]:
     """What is not as the manifest says; empty if every hash of items, image bytes and pixels holds."""
     problems = []

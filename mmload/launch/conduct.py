@@ -12,7 +12,7 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mmload import baseline
 from mmload import plan as planning
@@ -20,7 +20,6 @@ from mmload.launch.breaker import Breaker
 from mmload.launch.children import Child
 from mmload.launch.crew import Crew, Interrupt
 from mmload.launch.environment import environment
-from mmload.launch.finish import Finished, finish
 from mmload.launch.fleet import Fleet
 from mmload.launch.options import RunOptions
 from mmload.launch.watch import Watch
@@ -28,6 +27,9 @@ from mmload.model import InputError
 from mmload.plan import Plan
 from mmload.profile import Profile, api_key, judge_key
 from mmload.report.live import LiveView
+
+if TYPE_CHECKING:
+    from mmload.launch.finish import Finished
 
 _TICK_S: Final = 0.5
 
@@ -50,6 +52,9 @@ def conduct(
         fleet.settle_judge(interrupt, options)
         keys.append(api_key(profile.target, os.environ))
         secrets = tuple(key for key in keys if key)
+        # Loaded in the background since the plan stood (``Fleet.start``).
+        from mmload.launch.finish import finish
+
         finished = finish(crew.run_dir, environment(), secrets, watch.reader, brief=options.brief)
         fleet.settle_outlets(finished)
     return finished

@@ -15,7 +15,7 @@ from typing import Any
 from mmload import baseline, corpus, journal, report, verdict
 from mmload.histogram import hgrm, hlog
 from mmload.launch import texts
-from mmload.model import Check, InputError, Item, Verdict
+from mmload.model import Check, InputError, Verdict
 from mmload.profile import Cost, Profile, frozen_toml
 from mmload.report.answers import AnswerRow, write_answers
 from mmload.report.files import write_text
@@ -51,11 +51,6 @@ class Finished:
     profile: Profile
 
 
-def load_items(suite_dir: Path) -> list[Item]:
-    """Items of the suite that a run was made with. Raises ``InputError`` if its folder has gone."""
-    return list(corpus.load(suite_dir).items)
-
-
 def finish(
     run_dir: Path,
     environment: Mapping[str, Any] | None = None,
@@ -71,7 +66,7 @@ def finish(
     """
     if not (run_dir / RUN_JOURNAL).exists():
         raise InputError(f"{run_dir}: no run of mmload in this folder ({RUN_JOURNAL} is missing)")
-    reader = reader or RunReader(run_dir, load_items, cost)
+    reader = reader or RunReader(run_dir, corpus.load_items, cost)
     reader.poll()
     info = reader.plan
     # Before the journal is written anew: how much of it could not be read is told by its length.

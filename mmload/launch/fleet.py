@@ -13,12 +13,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread, get_native_id
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mmload import plan as planning
 from mmload.launch.children import Child
 from mmload.launch.crew import Crew, Interrupt
-from mmload.launch.finish import Finished
 from mmload.launch.options import RunOptions
 from mmload.launch.outlets import LiveFile, Outlets
 from mmload.launch.scraping import Scraper, metrics_urls
@@ -27,6 +26,9 @@ from mmload.model import MmloadError
 from mmload.plan import Plan
 from mmload.profile import Profile
 from mmload.report.files import write_text
+
+if TYPE_CHECKING:
+    from mmload.launch.finish import Finished
 
 _SCORER_S: Final = 300.0
 _KILLED_S: Final = 5.0
@@ -164,6 +166,7 @@ def _load_writers() -> None:
     """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, get_native_id(), 5)
+    importlib.import_module("mmload.launch.finish")
     importlib.import_module("mmload.report.folder")
 
 

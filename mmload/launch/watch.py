@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from mmload import journal
-from mmload.launch.finish import load_items
+from mmload import corpus, journal
 from mmload.launch.outlets import Sink
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.profile import Profile
@@ -26,7 +25,7 @@ class Watch:
 
     def __init__(self, run_dir: Path, sinks: Sequence[Sink], workers: int) -> None:
         """``sinks`` get every frame of the journals, and each state."""
-        self.reader = RunReader(run_dir, load_items)
+        self.reader = RunReader(run_dir, corpus.load_items)
         self.sinks = sinks
         self.workers = workers
         self.figures: Mapping[str, Any] | None = None
