@@ -258,8 +258,22 @@ def _row(
         "net_value_usd": None if worth is None else round(float(worth.mean()), 8),
         "net_value_low_usd": None if net is None else net[0],
         "net_value_high_usd": None if net is None else net[1],
-        "verdict": "better" if low > 0 else "worse" if high < 0 else "open",
+        "verdict": _verdict(low, high, _dearer(mine, other, fewer, wrong_usd)),
     }
+
+
+def _dearer(mine: Fallback, other: Fallback, fewer: Floats, wrong_usd: float | None) -> float:
+    """What a query costs more, with its wrong answers if they are priced; NaN if a price is unknown."""
+    return float(mine.usd - other.usd - (wrong_usd or 0.0) * fewer.mean())
+
+
+def _verdict(low: float, high: float, dearer: float) -> str:
+    """Better by quality; or not worse than by what counts as equal, and cheaper."""
+    if low > 0:
+        return "better"
+    if low >= -matrix().ranking.equal_quality and dearer < 0:
+        return "as good for less"
+    return "worse" if high < 0 else "open"
 
 
 def _bound(items: Any, values: Floats, confidence: float = CONFIDENCE) -> tuple[float, float]:

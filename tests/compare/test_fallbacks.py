@@ -9,7 +9,10 @@ from task_samples import TASKS, item_of, want_of
 from mmload.compare.fallbacks import (
     _SILENT,
     DoingWithout,
+    Fallback,
+    _dearer,
     _rules,
+    _verdict,
     against_fallbacks,
     doing_without,
     offline,
@@ -135,3 +138,25 @@ def test_without_triage_or_without_the_suite_there_is_no_such_gate(items):
     c = asked(items, lambda _: np.ones(len(items), bool))
     assert triage_gain(c, without(items)._replace(triage=np.zeros(0, np.int64))) is None
     assert triage_gain(c, doing_without([replace(c, header={"suite_dir": "nowhere"})], [])) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dearer", "said"),
+    [
+        (0.01, 0.09, 0.5, "better"),
+        (-0.01, 0.03, -0.5, "as good for less"),
+        (-0.01, 0.03, 0.5, "open"),
+        (-0.01, 0.03, float("nan"), "open"),
+        (-0.06, 0.03, -0.5, "open"),
+        (-0.06, -0.01, -0.5, "worse"),
+    ],
+)
+def test_a_candidate_is_worth_having_if_it_is_better_or_as_good_for_less(low, high, dearer, said):
+    assert _verdict(low, high, dearer) == said
+
+
+def test_what_wrong_answers_cost_counts_among_what_is_paid():
+    plain = Fallback("f", "", np.zeros(2), np.zeros(2), 1.0, None)
+    cheap = plain._replace(usd=0.4)
+    assert _dearer(cheap, plain, np.array([0.0, -0.1]), None) == pytest.approx(-0.6)
+    assert _dearer(cheap, plain, np.array([0.0, -0.1]), 20.0) == pytest.approx(-0.6 + 1.0)
