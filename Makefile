@@ -48,6 +48,7 @@ soak: $(VENV)/.test
 	$(BIN)/python tests/reliability/crashes.py --moments 20
 	$(BIN)/python tests/reliability/under_faults.py --rps 500 --seconds 12
 	$(BIN)/python tests/reliability/in_flight.py --rps 1000 --hold 5
+	$(BIN)/python tests/reliability/long_run.py --requests 1000000 --rps 4000
 
 fuzz: $(VENV)/.test
 	$(PIP) install --require-hashes -r requirements-fuzz.lock
