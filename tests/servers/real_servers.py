@@ -214,7 +214,7 @@ def test_a_model_that_nobody_trained_is_served(llava: Any, protocol: str, limit:
     target = f"{aim}\nstreaming = 0.5\nbody = {{ {limit} = 16 }}"
     ran = drive(tmp_path, target)
     counts = ran.summary["counts"]
-    assert counts["ok"] == counts["planned"] > 10, counts["errors"]
+    assert counts["ok"] == counts["planned"] > 5, counts["errors"]
     assert {row["usage_source"] for row in ran.rows} == {"usage"}
     assert all(row["tokens_in"] > 500 and 0 < row["tokens_out"] <= 16 for row in ran.rows)
     assert {row["images"] for row in ran.rows} == {1, 2}
