@@ -192,6 +192,7 @@ def _write_rows(
                     prompts.get(item.task, ""),
                     bill,
                     info.trace_id(record.seq),
+                    *info.session_of(record),
                 )
 
     def answers() -> Iterator[AnswerRow]:

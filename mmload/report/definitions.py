@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmload.report import conversations
 from mmload.report.measured import Measured
 from mmload.report.wording import ms
 
@@ -9,7 +10,8 @@ from mmload.report.wording import ms
 def definitions(measured: Measured) -> list[tuple[str, str]]:
     """Term and meaning."""
     objectives = ", ".join(f"{task} {ms(slo.e2e_ms)}" for task, slo in measured.profile.slo.items())
-    return [*_TERMS[:3], ("Objective", f"End to end, by task: {objectives}."), *_TERMS[3:]]
+    talk = [conversations.METHOD] if measured.part("sessions") else []
+    return [*_TERMS[:3], *talk, ("Objective", f"End to end, by task: {objectives}."), *_TERMS[3:]]
 
 
 _TERMS = [

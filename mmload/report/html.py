@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmload.report import evidence, facts, scorecards, svg, verdicts
+from mmload.report import conversations, evidence, facts, scorecards, svg, verdicts
 from mmload.report.charts import draw_all, server
 from mmload.report.definitions import definitions
 from mmload.report.escape import visible
@@ -102,6 +102,8 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
         friction=scorecards.friction(measured),
         causes=scorecards.causes(measured),
         models=scorecards.models(measured),
+        turns=conversations.by_turn(measured),
+        sessions=conversations.sentences(measured),
         worst=evidence.worst(measured, 6),
         levels=facts.levels(measured),
         bursts=facts.bursts(measured),

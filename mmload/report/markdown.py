@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mmload.report import facts, scorecards, verdicts
+from mmload.report import conversations, facts, scorecards, verdicts
 from mmload.report.charts import cost, latency, pipeline, quality, server
 from mmload.report.escape import markdown_cell
 from mmload.report.measured import Measured
@@ -67,6 +67,7 @@ def _tables(measured: Measured) -> Iterable[Table]:
     yield scorecards.scorecard(measured)
     yield facts.levels(measured)
     yield latency.spectrum(measured).table
+    yield conversations.by_turn(measured)
     yield server.compared(measured)
     yield quality.by_phase(measured).table
     yield cost.by_phase(measured).table

@@ -35,6 +35,10 @@ class RequestRow(NamedTuple):
     """``cost`` by component, in the order of ``COST_PARTS``; may be left out."""
     trace_id: str = ""
     """What the request carried in ``x-request-id`` and ``traceparent``, to find it in the target's traces."""
+    session: int | None = None
+    """Number of the session's first request; None of a request that stands alone."""
+    turn: int | None = None
+    """From 1."""
 
 
 COST_PARTS = ("model", "retries", "validators", "tools", "fallback", "review")
@@ -94,6 +98,8 @@ _OF_RESULT: dict[str, pa.DataType] = {
     "critical_hallucinations": pa.int64(),
     "blame": pa.string(),
     "trace_id": pa.string(),
+    "session": pa.int64(),
+    "turn": pa.int64(),
 }
 _OF_RESULT |= {f"{part}_micro_usd": pa.int64() for part in COST_PARTS}
 SCHEMA = pa.schema(
@@ -176,6 +182,8 @@ def _result(row: RequestRow) -> tuple[Any, ...]:
         score.critical if score else None,
         row.blame or None,
         row.trace_id or None,
+        row.session,
+        row.turn,
         *(row.parts or (None,) * len(COST_PARTS)),
     )
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from mmload import corpus
 from mmload.corpus import Scripts
 from mmload.histogram import Ints
-from mmload.model import NS_PER_MS, NS_PER_S, InputError, Item, PhasePlan
+from mmload.model import NS_PER_MS, NS_PER_S, InputError, Item, PhasePlan, Record
 from mmload.price import PriceBook, image_tokens
 from mmload.profile import Cost, Phase, Profile
 
@@ -137,6 +137,13 @@ class RunInfo:
         """Id that a request carried in ``x-request-id`` and ``traceparent``; empty if the run kept none."""
         prefix = self.header.get("trace_prefix")
         return f"{prefix}{seq:016x}" if prefix else ""
+
+    def session_of(self, record: Record) -> tuple[int | None, int | None]:
+        """Number of a record's session (that of its first request) and turn in it, from 1."""
+        if self.scripts is None:
+            return None, None
+        turn = int(self.turn_of[record.item])
+        return record.seq - turn, turn + 1
 
     @property
     def bin_s(self) -> float:

@@ -207,6 +207,13 @@ def _warnings(view: View) -> Iterator[str]:
             "requests left after they were due; their latency counts from when they were due "
             "(target.max_in_flight sets the number of lanes)"
         )
+    cut = sum(n for (phase, kind), n in summary.errors.items()
+              if kind == ErrorKind.SESSION_CUT and not view.info.phases[phase].warmup)  # fmt: skip
+    if cut:
+        yield (
+            f"{counted(cut, 'turn')} of sessions never came due before the drain time ended: what is told "
+            "of later turns leaves them out; raise drain_s"
+        )
     lag = milliseconds(summary.peaks.get("loop_lag_us"))
     if lag is not None and lag > 10 * LAG_FLOOR_MS:
         yield f"a worker's event loop once stood still for {lag:.0f} ms; keep the machine otherwise idle"
