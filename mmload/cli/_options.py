@@ -38,6 +38,20 @@ plugin_option = click.option(
 quiet_option = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 
 
+def _folder(context: click.Context, parameter: click.Parameter, run: Path) -> Path:
+    if run.is_dir():
+        return run
+    if run.exists():
+        raise InputError(f"{run}: a file, not the folder of a run; did you mean {run.parent}?")
+    beside = [p for p in run.parent.glob("*") if p.is_dir()] if run.parent.is_dir() else []
+    near = get_close_matches(run.name, [p.name for p in beside], n=1)
+    raise InputError(f"{run}: no such folder" + (f"; did you mean {run.parent / near[0]}?" if near else ""))
+
+
+run_argument = click.argument("run", type=click.Path(path_type=Path), callback=_folder)
+"""The folder of a run; raises ``InputError`` for one that is not there."""
+
+
 def output_options(default: str, live: str) -> Callable[[F], F]:
     """Where results go and what is shown meanwhile: ``out, no_progress, quiet``. ``default``: the folder
     without --out; ``live``: what there is a live view of."""

@@ -68,8 +68,9 @@ def _look(url: str, model: str | None, api_key_env: str | None, allow_remote: bo
 
     if url in ("sim", "ocr"):
         return Endpoint(url, [], model or "sim-large", True, True, 0.15)
-    if "://" not in url:
-        raise InputError(f'{url}: not a URL as "http://127.0.0.1:8000/v1", nor sim or ocr')
+    if not re.match(r"https?://[^/?#]", url):
+        meant = f"; did you mean http://{url}?" if re.match(r"[\w.-]+:\d+(/|$)", url) else ""
+        raise InputError(f'{url}: not a URL as "http://127.0.0.1:8000/v1", nor sim or ocr{meant}')
     if not allow_remote and not is_local(url):
         raise InputError(f"{url} is not this machine; add --allow-remote if you may load it")
     key = api_key(Target(url=url, api_key_env=api_key_env), os.environ)

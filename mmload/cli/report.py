@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from mmload.cli._ci import keep_baseline
-from mmload.cli._options import json_option, print_json, terminal_width
+from mmload.cli._options import json_option, print_json, run_argument, terminal_width
 from mmload.model import EXIT_CODES, InputError, Verdict
 
 
 @click.command(epilog="Example: mmload report reports/burst-20260101T120000Z")
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option(
     "--save-baseline",

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from mmload.cli._options import json_option, read_profile
+from mmload.cli._options import json_option, read_profile, run_argument
 from mmload.model import EXIT_CODES
 
 
 @click.command(
     epilog="Example: mmload reprice reports/burst-20260101T120000Z --prices traffic_profiles/burst.toml"
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option(
     "--prices", type=click.Path(path_type=Path), required=True, help="Profile whose [cost] holds the prices."
 )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from mmload.cli._options import json_option, plugin_option
+from mmload.cli._options import json_option, plugin_option, run_argument
 from mmload.model import EXIT_CODES, InputError, counted
 
 
 @click.command(epilog="Example: mmload rescore reports/burst-20260101T120000Z")
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option(
     "--reviews",
     type=click.Path(path_type=Path),

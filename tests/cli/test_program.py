@@ -141,3 +141,21 @@ def test_completion_offers_verbs(mmload: Run) -> None:
     environment = {"_MMLOAD_COMPLETE": "bash_complete", "COMP_WORDS": "mmload ch", "COMP_CWORD": "1"}
     ended = in_process_of_its_own("-m", "mmload", **environment)
     assert "plain,check" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "verb", [["report"], ["rescore"], ["reprice", "--prices", "p.toml"]], ids=lambda v: v[0]
+)
+def test_a_folder_that_is_not_there_is_named_with_the_one_that_may_be_meant(
+    mmload: Run, tmp_path: Path, verb: list[str]
+) -> None:
+    folder = tmp_path / "reports" / "burst-1"
+    folder.mkdir(parents=True)
+    (folder / "report.html").touch()
+    wrong = folder.with_name("burts-1")
+    assert mmload(*verb, wrong).err == f"mmload: {wrong}: no such folder; did you mean {folder}?\n"
+    ended = mmload(*verb, folder / "report.html")
+    assert ended.code == 2 and ended.err.endswith(
+        f"a file, not the folder of a run; did you mean {folder}?\n"
+    )
+    assert "no run of mmload" in mmload("report", folder).err
