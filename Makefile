@@ -5,6 +5,7 @@
 # make soak   crashes at twenty moments each, every fault at 500 requests a second, 5,000 in flight (half an hour)
 # make fuzz   coverage-guided fuzzing of everything that reads foreign bytes (FUZZ_S seconds for each)
 # make sbom   a bill of materials (CycloneDX) of the locked dependencies, into sbom.json
+# make audit  known vulnerabilities of the locked dependencies (asks a service; fails if it cannot be asked)
 # make lock   resolve the dependencies anew
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -15,7 +16,7 @@ PROFILE ?= traffic_profiles/burst.toml
 FUZZ_S ?= 60
 FUZZED := http sse chat responses messages template journal metrics profile scorers
 
-.PHONY: run test lint unit system bench test-servers lock clean soak fuzz sbom
+.PHONY: run test lint unit system bench test-servers lock clean soak fuzz sbom audit
 
 run: $(VENV)/.run
 	$(BIN)/mmload run $(PROFILE)
@@ -55,6 +56,10 @@ fuzz: $(VENV)/.test
 	for one in $(FUZZED); do \
 		$(BIN)/python tests/reliability/fuzz.py $$one -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 || exit 1; \
 	done
+
+# Not among the development tools: what it needs is more than all of them.
+audit: $(VENV)/.test
+	$(BIN)/uv tool run pip-audit==2.10.1 --requirement requirements.lock --disable-pip --require-hashes --strict
 
 sbom: $(VENV)/.run
 	$(BIN)/python deploy/sbom.py > sbom.json
