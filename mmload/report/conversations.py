@@ -7,18 +7,23 @@ from typing import Any
 
 from mmload.report.measured import Measured
 from mmload.report.table import Table
-from mmload.report.wording import DASH, count, interval, known, ms, percent, seconds, significant, usd
+from mmload.report.wording import DASH, count, interval, known, ms, percent, seconds, usd
 
 _HEAD = (
-    *("Turn", "Sent", "Not sent", "Failed or shed", "Mean", "p50", "p95", "First token, mean"),
-    *("Late", "Quality", "95% interval", "Input tokens", "Of them cached", "USD a query"),
+    *("Turn", "Sent", "Not sent", "Failed", "Mean", "p50", "p95", "First token", "Late"),
+    *("Quality", "95% interval", "Tokens in", "Cached", "USD"),
 )
 
 
 def by_turn(measured: Measured) -> Table:
     """One row a turn; no rows if requests stand alone."""
     rows = [_row(turn) for turn in measured.part("sessions").get("by_turn") or []]
-    notes = ["Percentiles of fewer requests than certify them are left out; the mean stands beside them."]
+    notes = [
+        "Failed: or shed. First token: mean, of streamed answers. Tokens in: mean of an answer, with what "
+        "was said before; cached of them, as the target tells. USD: a query.",
+        "Percentiles that the sample does not certify are left out; the mean stands beside them.",
+        "Every item stands at one turn, always: quality by turn compares different questions.",
+    ]
     return Table("By turn of the session", _HEAD, rows, notes if rows else ())
 
 
@@ -47,7 +52,7 @@ def sentences(measured: Measured) -> list[str]:
     found = measured.part("sessions")
     if not found:
         return []
-    turns = f"{significant(found['turns_mean'])} turns" if known(found.get("turns_mean")) else "several turns"
+    turns = f"{found['turns_mean']:.3g} turns" if known(found.get("turns_mean")) else "several turns"
     share = percent(found.get("completed_ratio"))
     pause = f"{seconds(found.get('think_time_s'))} in the mean ({found.get('think')})"
     said = [
