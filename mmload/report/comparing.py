@@ -132,10 +132,25 @@ def _comparison_sentence(found: Mapping[str, Any], ranked: list[Mapping[str, Any
     stable = first[0].get("rank_stability")
     alone = sum(c.get("rank") is not None for c in ranked) == 1
     kept = f" It stays first under {percent(stable)} of other weights." if known(stable) and not alone else ""
-    out = sum(c.get("rank") is None for c in ranked)
-    return f"{first[0]['name']} ranks first of {len(ranked) - out}.{kept}" + (
-        f" {out} failed a gate and {'is' if out == 1 else 'are'} not ranked." if out else ""
-    )
+    survived = sum(c.get("rank") is not None for c in ranked)
+    return f"{first[0]['name']} ranks first of {survived}.{kept}{_not_ranked(ranked)}"
+
+
+def _not_ranked(ranked: list[Mapping[str, Any]]) -> str:
+    """Who has no rank, by the reason why."""
+    why = {
+        "no-go": "fails a gate",
+        "inconclusive": "has too few samples to say",
+        "invalid": "is no valid run",
+    }
+    out = [c for c in ranked if c.get("rank") is None]
+    found = {
+        reason: [str(c["name"]) for c in out if str(c.get("verdict")) == verdict]
+        for verdict, reason in why.items()
+    }
+    told = [f"{', '.join(names)} {reason}" for reason, names in found.items() if len(names) == 1]
+    told += [f"{', '.join(names)}: each {reason}" for reason, names in found.items() if len(names) > 1]
+    return f" Not ranked: {'; '.join(told)}." if told else ""
 
 
 def _ranking(ranked: list[Mapping[str, Any]]) -> Table:
@@ -200,7 +215,7 @@ def _fallbacks(found: Mapping[str, Any]) -> Table:
             _gain_between(r),
             signed(r.get("errors_avoided_per_1k"), count),
             seconds(r.get("time_saved_s")) if (r.get("time_saved_s") or 0) >= 0 else "none",
-            usd(r.get("net_value_usd")),
+            signed(r.get("net_value_usd"), usd),
             str(r.get("verdict") or DASH),
         ]
         for r in (found.get("fallbacks") or {}).get("rows") or []

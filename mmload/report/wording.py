@@ -158,6 +158,8 @@ def gate_writer(name: str) -> Any:
         return ms
     if "usd" in name:
         return usd
+    if "gain" in name:
+        return lambda value: DASH if not known(value) else points(value)
     if "rpm" in name:
         return lambda value: DASH if not known(value) else f"{rpm(value)} rpm"
     if "recovery_s" in name:
@@ -194,7 +196,8 @@ def gate_title(name: str) -> str:
 
 def points(value: float) -> str:
     """A difference of two ratios: percentage points, not percent."""
-    return f"{100 * value:.3g} points"
+    written = f"{100 * value:.3g}"
+    return f"{written} point" if written == "1" else f"{written} points"
 
 
 def signed(value: Any, write: Callable[[float], str]) -> str:

@@ -46,8 +46,19 @@ def test_the_capacity_page_sets_the_answer_beside_what_latency_alone_would_have_
 def test_a_candidate_that_fails_a_gate_has_no_rank_however_cheap_it_is(folder):
     text = (folder / "compare.html").read_text()
     assert "large-cached ranks first of 2. It stays first under 93% of other weights." in text
-    assert "1 failed a gate and is not ranked" in text
+    assert "Not ranked: small fails a gate." in text
     assert text.index(">large-cached<") < text.index(">large<") < text.index(">small<")
+
+
+def test_who_is_not_ranked_is_told_with_the_reason():
+    found = sample_pages.comparison()
+    few = [
+        c | {"verdict": "inconclusive", "rank": None} if c["name"] == "small" else c
+        for c in found["candidates"]
+    ]
+    more = [*few, *({"name": name, "verdict": "no-go", "rank": None} for name in ("a", "b"))]
+    text = comparing.comparison_page(found | {"candidates": more})
+    assert "Not ranked: small has too few samples to say; a, b: each fails a gate." in text
 
 
 def test_a_comparison_that_was_refused_says_why():

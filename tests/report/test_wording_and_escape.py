@@ -52,6 +52,7 @@ def test_a_number_agrees_with_its_noun():
     assert wording.count(0, "request") == "0 requests"
     assert wording.count(2104, "request") == "2,104 requests"
     assert wording.count(None, "request") == "– requests"
+    assert (wording.points(0.01), wording.points(0.011)) == ("1 point", "1.1 points")
 
 
 def test_an_uncertified_percentile_says_how_many_samples_it_lacks():
