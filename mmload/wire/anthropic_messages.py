@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
-from mmload.model import ErrorKind, Item, Turn
-from mmload.wire import Reader, Usage
-from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
+from mmload.model import ErrorKind, Item
+from mmload.wire import Usage
+from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, error_detail
+from mmload.wire.model_api import ModelApi
 
 API_VERSION: Final = "2026-10-21"
 
@@ -160,55 +161,31 @@ class WholeReader(Whole, Collected):
         return self._content("".join([b.text or "" for b in blocks if b.type == "text"]))
 
 
-class AnthropicMessages:
-    """Adapter for ``/messages``.
-
-    The protocol demands ``max_tokens``: the profile's ``target.body`` gives it, else the item. ``extra`` is
-    merged into every request body; nothing else is sent that the profile did not ask for.
-    """
+class AnthropicMessages(ModelApi):
+    """Adapter for ``/messages``. The protocol demands ``max_tokens``: ``extra`` gives it, else the item."""
 
     path = "/messages"
-    version = "1"
+    stream_reader = StreamReader
+    whole_reader = WholeReader
 
-    def __init__(self, model: str, extra: Mapping[str, Any] | None = None) -> None:
-        self.model = model
-        self.extra = dict(extra or {})
+    @staticmethod
+    def asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
+        content: list[dict[str, Any]] = []
+        for meta, raw in zip(item.images, images, strict=True):
+            data = base64.b64encode(raw).decode()
+            source = {"type": "base64", "media_type": MIME[meta.format], "data": data}
+            content.append({"type": "image", "source": source})
+        content.append({"type": "text", "text": item.prompt})
+        return {"role": "user", "content": content}
 
-    def encode(
-        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
-    ) -> bytes:
-        messages: list[dict[str, Any]] = []
-        for turn in history:
-            messages += [_asked(turn.item, turn.images), {"role": "assistant", "content": turn.answer}]
-        messages.append(_asked(item, images))
-        body: dict[str, Any] = {"model": self.model, "max_tokens": item.max_tokens, "messages": messages}
-        if item.system:
-            body["system"] = item.system
-        body |= self.extra
-        if stream:
-            body["stream"] = True
-        return encode_json(body)
+    def body(self, item: Item, turns: list[dict[str, Any]]) -> dict[str, Any]:
+        system = {"system": item.system} if item.system else {}
+        return {"model": self.model, "max_tokens": item.max_tokens, "messages": turns, **system}
 
     def headers(self, api_key: str | None) -> Mapping[str, str]:
         """As the official client sends them, and the key also where older servers and gateways look for it.
 
         ``anthropic-version`` may be another by ``target.headers``, which come after these.
         """
-        key = {"Authorization": f"Bearer {api_key}", "x-api-key": api_key} if api_key else {}
-        return {"anthropic-version": API_VERSION, **key}
-
-    def reader(self, stream: bool) -> Reader:
-        return StreamReader() if stream else WholeReader()
-
-    def error_detail(self, body: bytes) -> str:
-        return error_detail(body)
-
-
-def _asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
-    content: list[dict[str, Any]] = []
-    for meta, raw in zip(item.images, images, strict=True):
-        data = base64.b64encode(raw).decode()
-        source = {"type": "base64", "media_type": MIME[meta.format], "data": data}
-        content.append({"type": "image", "source": source})
-    content.append({"type": "text", "text": item.prompt})
-    return {"role": "user", "content": content}
+        key = {"x-api-key": api_key} if api_key else {}
+        return {"anthropic-version": API_VERSION, **super().headers(api_key), **key}

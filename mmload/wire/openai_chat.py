@@ -7,16 +7,16 @@ choices, in a chunk with a choice, or nowhere.
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
-from mmload.model import ErrorKind, Item, Turn
-from mmload.wire import Reader, Usage
-from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
+from mmload.model import ErrorKind, Item
+from mmload.wire import Usage
+from mmload.wire.collected import Collected, Events, Whole, as_text, error_detail
+from mmload.wire.model_api import ModelApi, data_url
 from mmload.wire.sse import EventStream
 
 
@@ -226,45 +226,21 @@ class WholeReader(Whole, _Collected):
     __slots__ = ()
 
 
-class OpenAIChat:
-    """Adapter for ``/chat/completions``.
-
-    ``extra`` is merged into every request body: nothing is sent that the profile did not ask for,
-    since some servers refuse fields that they do not know.
-    """
+class OpenAIChat(ModelApi):
+    """Adapter for ``/chat/completions``."""
 
     path = "/chat/completions"
-    version = "1"
+    streaming: ClassVar[dict[str, Any]] = {"stream": True, "stream_options": {"include_usage": True}}
+    stream_reader = StreamReader
+    whole_reader = WholeReader
 
-    def __init__(self, model: str, extra: Mapping[str, Any] | None = None) -> None:
-        self.model = model
-        self.extra = dict(extra or {})
+    @staticmethod
+    def asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
+        content: list[dict[str, Any]] = [{"type": "text", "text": item.prompt}]
+        for meta, raw in zip(item.images, images, strict=True):
+            content.append({"type": "image_url", "image_url": {"url": data_url(meta, raw)}})
+        return {"role": "user", "content": content}
 
-    def encode(
-        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
-    ) -> bytes:
-        messages = [{"role": "system", "content": item.system}] if item.system else []
-        for turn in history:
-            messages += [_asked(turn.item, turn.images), {"role": "assistant", "content": turn.answer}]
-        messages.append(_asked(item, images))
-        body: dict[str, Any] = {"model": self.model, "messages": messages, **self.extra}
-        if stream:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
-        return encode_json(body)
-
-    def headers(self, api_key: str | None) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {api_key}"} if api_key else {}
-
-    def reader(self, stream: bool) -> Reader:
-        return StreamReader() if stream else WholeReader()
-
-    def error_detail(self, body: bytes) -> str:
-        return error_detail(body)
-
-
-def _asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
-    content: list[dict[str, Any]] = [{"type": "text", "text": item.prompt}]
-    for meta, raw in zip(item.images, images, strict=True):
-        url = f"data:{MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
-        content.append({"type": "image_url", "image_url": {"url": url}})
-    return {"role": "user", "content": content}
+    def body(self, item: Item, turns: list[dict[str, Any]]) -> dict[str, Any]:
+        system = [{"role": "system", "content": item.system}] if item.system else []
+        return {"model": self.model, "messages": [*system, *turns]}

@@ -7,15 +7,15 @@ The whole response that the last event repeats is read for what no event before 
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from mmload.model import ErrorKind, Item, Turn
-from mmload.wire import Reader, Usage
-from mmload.wire.collected import MIME, Collected, Events, Whole, as_text, encode_json, error_detail
+from mmload.model import ErrorKind, Item
+from mmload.wire import Usage
+from mmload.wire.collected import Collected, Events, Whole, as_text, encode_json, error_detail
+from mmload.wire.model_api import ModelApi, data_url
 
 
 class _Details(msgspec.Struct):
@@ -150,46 +150,20 @@ class WholeReader(Whole, _Collected):
         return self._output(response.output or ())
 
 
-class OpenAIResponses:
-    """Adapter for ``/responses``.
-
-    ``extra`` is merged into every request body: nothing else is sent that the profile did not ask for.
-    """
+class OpenAIResponses(ModelApi):
+    """Adapter for ``/responses``."""
 
     path = "/responses"
-    version = "1"
+    stream_reader = StreamReader
+    whole_reader = WholeReader
 
-    def __init__(self, model: str, extra: Mapping[str, Any] | None = None) -> None:
-        self.model = model
-        self.extra = dict(extra or {})
+    @staticmethod
+    def asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
+        content: list[dict[str, Any]] = [{"type": "input_text", "text": item.prompt}]
+        for meta, raw in zip(item.images, images, strict=True):
+            content.append({"type": "input_image", "detail": "auto", "image_url": data_url(meta, raw)})
+        return {"role": "user", "content": content}
 
-    def encode(
-        self, item: Item, images: Sequence[bytes], stream: bool, history: Sequence[Turn] = ()
-    ) -> bytes:
-        said: list[dict[str, Any]] = []
-        for turn in history:
-            said += [_asked(turn.item, turn.images), {"role": "assistant", "content": turn.answer}]
-        body: dict[str, Any] = {"model": self.model, "input": [*said, _asked(item, images)]}
-        if item.system:
-            body["instructions"] = item.system
-        body |= self.extra
-        if stream:
-            body["stream"] = True
-        return encode_json(body)
-
-    def headers(self, api_key: str | None) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {api_key}"} if api_key else {}
-
-    def reader(self, stream: bool) -> Reader:
-        return StreamReader() if stream else WholeReader()
-
-    def error_detail(self, body: bytes) -> str:
-        return error_detail(body)
-
-
-def _asked(item: Item, images: Sequence[bytes]) -> dict[str, Any]:
-    content: list[dict[str, Any]] = [{"type": "input_text", "text": item.prompt}]
-    for meta, raw in zip(item.images, images, strict=True):
-        url = f"data:{MIME[meta.format]};base64,{base64.b64encode(raw).decode()}"
-        content.append({"type": "input_image", "detail": "auto", "image_url": url})
-    return {"role": "user", "content": content}
+    def body(self, item: Item, turns: list[dict[str, Any]]) -> dict[str, Any]:
+        system = {"instructions": item.system} if item.system else {}
+        return {"model": self.model, "input": turns, **system}
