@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 PROFILE ?= traffic_profiles/burst.toml
 FUZZ_S ?= 60
+PROCESSES ?= 2
 FUZZED := http sse chat responses messages template journal metrics profile scorers
 
 .PHONY: run test lint unit system bench test-servers lock clean soak fuzz sbom audit
@@ -29,8 +30,9 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Two at a time: a live test waits as long as it works. Whoever is done takes from the other's half.
 unit: $(VENV)/.test system tests/node/node_modules/.installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(PROCESSES) --dist worksteal
 
 # Servers that nobody here wrote, in an environment of their own. PyTorch's CPU build must be where pip looks.
 SERVERS := .venv-servers
@@ -49,6 +51,7 @@ soak: $(VENV)/.test
 	$(BIN)/python tests/reliability/crashes.py --moments 20
 	$(BIN)/python tests/reliability/under_faults.py --rps 500 --seconds 12
 	$(BIN)/python tests/reliability/in_flight.py --rps 1000 --hold 5
+	$(BIN)/python tests/reliability/two_hours.py --hours 2 --rps 100
 	$(BIN)/python tests/reliability/long_run.py --requests 1000000 --rps 4000
 
 fuzz: $(VENV)/.test
