@@ -91,13 +91,8 @@ def compare(
     survives the gates, 3 if none does, 4 if more samples could decide.
     """
     from mmload import compare as comparing
-    from mmload.compare.driving import drive
     from mmload.compare.fallbacks import against_fallbacks, doing_without
-    from mmload.report.comparing import comparison_text, write_comparison
-
-    def say(line: str) -> None:
-        if not quiet:
-            click.echo(line, err=True)
+    from mmload.report.comparing import write_comparison
 
     out = out or Path("reports") / f"compare-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
     if len(runs) == 1 and runs[0].endswith(".toml"):
@@ -106,28 +101,53 @@ def compare(
         def read(last: list[str]) -> Profile:
             return read_profile(path, target, sets, seed, workers, plugins, last)
 
-        contenders = _contenders(path, candidates, read, _Leave(yes, insecure, rounds, say))
-        show = not (quiet or no_progress)
-        folders, interrupted = drive(contenders, path.parent, out, rounds, say, show)
-        if interrupted:
+        leave = _Leave(yes, insecure, rounds, _silent if quiet else _say)
+        contenders = _contenders(path, candidates, read, leave)
+        named = _driven(contenders, path.parent, out, leave, show=not (quiet or no_progress))
+        if not named:
             return EXIT_INTERRUPTED
-        compared = [comparing.read_candidate(f, f.name) for f in folders]
     else:
         _without_profile(
             {"candidate": candidates, "target": target, "set": sets, "seed": seed, "workers": workers}
         )
-        compared = [comparing.read_candidate(folder, name) for name, folder in _named(runs)]
+        named = list(_named(runs))
+    compared = [comparing.read_candidate(folder, name) for name, folder in named]
     kept = [comparing.read_candidate(folder, name) for name, folder in _named(fallbacks, "--fallback")]
     without = doing_without(compared, kept, plugins)
     found = comparing.compare(compared, baseline, gates == "matrix", without=without)
     found["fallbacks"] = against_fallbacks(compared, without, right_usd, wrong_usd)
     out.mkdir(parents=True, exist_ok=True)
     write_comparison(out, found)
-    if as_json:
-        print_json(json.loads((out / "compare.json").read_text("utf-8")))
-    elif not quiet:
-        click.echo(comparison_text(found, out, terminal_width(most=140)))
+    show(json.loads((out / "compare.json").read_text("utf-8")), out, as_json, quiet)
     return comparing.exit_code(found)
+
+
+def show(found: dict[str, Any], folder: Path, as_json: bool, quiet: bool) -> None:
+    """The result on stdout."""
+    if as_json:
+        print_json(found)
+    elif not quiet:
+        from mmload.report.comparing import comparison_text
+
+        click.echo(comparison_text(found, folder, terminal_width(most=140)))
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+def _driven(
+    contenders: Sequence[Contender], base_dir: Path, out: Path, leave: _Leave, show: bool
+) -> list[tuple[str | None, Path]]:
+    """Name and folder of each candidate; none if it was interrupted."""
+    from mmload.compare.driving import drive
+
+    folders, interrupted = drive(contenders, base_dir, out, leave.rounds, leave.say, show)
+    return [] if interrupted else [(folder.name, folder) for folder in folders]
 
 
 def _without_profile(given: Mapping[str, Any]) -> None:
@@ -155,7 +175,7 @@ class _Leave(NamedTuple):
     yes: bool = False
     insecure: bool = False
     rounds: int = 1
-    say: Callable[[str], None] = lambda _line: None
+    say: Callable[[str], None] = _silent
 
     def granted(self, name: str, read: Callable[[list[str]], Profile], path: Path) -> Profile:
         load = partial(load_of, rounds=self.rounds)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mmload.cli._ci import keep_baseline
-from mmload.cli._options import json_option, print_json, run_argument, terminal_width
+from mmload.cli._options import json_option, run_argument
 from mmload.model import EXIT_CODES, InputError, Verdict
 
 
@@ -60,12 +60,10 @@ def _search_again(folder: Path, found: dict[str, Any], quiet: bool, as_json: boo
 
 
 def _comparison_again(folder: Path, found: dict[str, Any], quiet: bool, as_json: bool) -> int:
+    from mmload.cli.compare import show
     from mmload.compare import exit_code
-    from mmload.report.comparing import comparison_text, write_comparison
+    from mmload.report.comparing import write_comparison
 
     write_comparison(folder, found)
-    if as_json:
-        print_json(found)
-    elif not quiet:
-        click.echo(comparison_text(found, folder, terminal_width(most=140)))
+    show(found, folder, as_json, quiet)
     return exit_code(found)

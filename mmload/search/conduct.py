@@ -37,6 +37,9 @@ JOURNAL: Final = "journal/search.mmj"
 _LEVEL: Final = "level"
 _COLD: Final = 3.0
 """The first step's warm-up is so many times as long: a target that was just started loads and compiles."""
+_ASIDE_MIN: Final = 0.1
+"""What a search takes beside its steps: drawing the suite, starting the target, the report. Of two minutes it
+counts."""
 _BUDGETS: Final = ("max_requests", "max_minutes", "max_usd")
 
 
@@ -81,7 +84,7 @@ def settings_of(profile: Profile, quick: bool) -> Settings:
             "replicates": 4,
             "replicate_s": max(2.0, s.replicate_s * 0.4),
             "precision": max(s.precision, 0.2),
-            "max_minutes": s.max_minutes / 5,
+            "max_minutes": max(s.max_minutes / 5 - _ASIDE_MIN, s.max_minutes / 6),
             "extras": False,
         }
     )
