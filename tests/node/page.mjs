@@ -1,21 +1,26 @@
-// Opens a page in headless Chromium as a reader would, and says what a test wants to know about it.
-// argv: file, JSON of {width, height, dark, script, screenshot}. Prints one JSON object.
+// Opens pages in headless Chromium as a reader would, and says what a test wants to know about each.
+// A line of stdin is a JSON object {file, width, height, dark, script, screenshot...}; each is answered by one line.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
-const [file, given] = process.argv.slice(2);
-const options = { width: 1280, height: 900, dark: false, script: true, screenshot: "", ...JSON.parse(given ?? "{}") };
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const found = { console: [], requests: [], errors: [] };
-
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync"],
 });
-try {
+for await (const line of createInterface({ input: process.stdin })) {
+  const options = { width: 1280, height: 900, dark: false, script: true, screenshot: "", ...JSON.parse(line) };
+  const found = await open(options).catch((error) => ({ broken: error.stack }));
+  process.stdout.write(`${JSON.stringify(found)}\n`);
+}
+await browser.close();
+
+async function open(options) {
+  const found = { console: [], requests: [], errors: [] };
   const context = await browser.newContext({
     viewport: { width: options.width, height: options.height },
     colorScheme: options.dark ? "dark" : "light",
@@ -27,7 +32,7 @@ try {
   page.on("request", (request) => {
     if (!/^(file|data|blob):/.test(request.url())) found.requests.push(request.url());
   });
-  await page.goto(pathToFileURL(file).href, { waitUntil: "load" });
+  await page.goto(pathToFileURL(options.file).href, { waitUntil: "load" });
   if (options.script) {
     await page.evaluate(() => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
     if (options.print) await page.emulateMedia({ media: "print" });
@@ -45,6 +50,7 @@ try {
       // The page's own policy forbids foreign script; the inspector's evaluate is not bound by it.
       await page.evaluate(axe);
       const result = await page.evaluate(() => globalThis.axe.run(document, {
+        resultTypes: ["violations"], selectors: false,
         runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
       }));
       found.violations = result.violations.map((rule) => ({
@@ -55,10 +61,9 @@ try {
     found.text = await page.locator("body").innerText();
   }
   if (options.screenshot) await page.screenshot({ path: options.screenshot, fullPage: true });
-} finally {
-  await browser.close();
+  await context.close();
+  return found;
 }
-process.stdout.write(JSON.stringify(found));
 
 /* Drags across the middle fifth of a plot over time, then takes a phase by its control, then the whole run. */
 async function zoom(page) {

@@ -46,10 +46,19 @@ def browser():
     if not (NODE / "node_modules" / "playwright-core").exists():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, timeout=240)
 
-    def open_page(path, **options):
-        command = ["node", str(NODE / "page.mjs"), str(path), json.dumps(options)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    # One browser for all pages; each has a context of its own.
+    with subprocess.Popen(
+        ["node", str(NODE / "page.mjs")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
 
-    return open_page
+        def open_page(path, **options):
+            process.stdin.write(json.dumps({"file": str(path), **options}) + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+            assert answer, "the browser has ended; its last words are above"
+            found = json.loads(answer)
+            assert "broken" not in found, found["broken"]
+            return found
+
+        yield open_page
+        process.stdin.close()
