@@ -220,9 +220,22 @@ def run(measured: Measured) -> Table:
 
 
 def environment(measured: Measured) -> Table:
-    """Versions, machine, kernel: nested keys joined by dots."""
-    rows = [[key, one_line(redact(str(value)), 300)] for key, value in flat(measured.environment)]
+    """Versions, machine, kernel."""
+    rows = [
+        [_plain(key), one_line(redact(_amount(key, value)), 300)] for key, value in flat(measured.environment)
+    ]
     return Table("Environment", ["What", "Value"], rows)
+
+
+def _plain(key: str) -> str:
+    """``machine.cpus_usable`` -> ``machine cpus usable``; a library goes by its own name."""
+    return key.removeprefix("libraries.").removesuffix("_bytes").replace(".", " ").replace("_", " ")
+
+
+def _amount(key: str, value: Any) -> str:
+    if key.endswith("_bytes") and known(value):
+        return f"{value / 1e9:.3g} GB"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
