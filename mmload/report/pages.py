@@ -115,6 +115,8 @@ def capacity_headlines(found: Mapping[str, Any]) -> list[Headline]:
     over = (
         f"{alone / value:.1f} times what holds at quality" if known(alone) and known(value) and value else ""
     )
+    if known(alone) and "high" in (only := found.get("latency_only") or {}) and only["high"] is None:
+        over = f"or more: latency gave way at no rate that was tried{f'; {over}' if over else ''}"
     spent, budget = found.get("spent") or {}, found.get("budget") or {}
     peak = found.get("expected_peak_rpm")
     return [

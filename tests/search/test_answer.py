@@ -80,6 +80,15 @@ def test_where_even_the_lowest_rate_fails_for_certain_it_is_no_go() -> None:
     assert found["rpm_at_quality"]["value"] is None and found["verdict"] == "no-go"
 
 
+def test_where_latency_never_gave_way_its_rate_is_a_lower_bound(bench: Bench) -> None:
+    slow = min(lv["rpm"] for lv in bench.levels if not lv["fast"])
+    fast = [lv for lv in bench.levels if lv["rpm"] < slow]
+    found = answer(bench.profile, settings(), fast, Stop("found", complete=True), ABOUT)
+    assert found["latency_only"]["high"] is None
+    assert "or more: latency gave way at no rate that was tried" in capacity_page(found)
+    assert "or more: latency gave way" not in capacity_page(told(bench))
+
+
 def test_a_baseline_that_disagrees_with_itself_is_told_of_the_search_too(bench: Bench) -> None:
     levels = [{**lv, "baseline_findings": ["the unloaded baseline is too noisy"]} for lv in bench.levels]
     found = answer(bench.profile, settings(), levels, Stop("found", complete=True), ABOUT)
