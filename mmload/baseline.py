@@ -52,7 +52,7 @@ def read(path: Path) -> Baseline:
         raise InputError(
             f"{path}: the baseline cannot be read ({e.strerror}); make one with --save-baseline"
         ) from None
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise InputError(f"{path}: no JSON ({e})") from None
     version = found.get("baseline_version") if isinstance(found, dict) else None
     if version != BASELINE_VERSION:

@@ -157,7 +157,7 @@ def _row(path: Path, number: int, line: str) -> Row:
     where = f"{path}:{number}"
     try:
         raw = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON: {error}") from None
     if not isinstance(raw, dict):
         raise InputError(f"{where}: a line must hold an object, found {type(raw).__name__}")

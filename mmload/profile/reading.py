@@ -203,6 +203,8 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         said = message[: place.start()] if place else message.replace(" (at end of document)", " at the end")
         line = text.splitlines()[int(place[1]) - 1].strip() if place and text.strip() else ""
         raise InputError(f"{path}{where}: not TOML: {said}" + (f": {line[:80]}" if line else "")) from None
+    except ValueError:
+        raise InputError(f"{path}: not TOML: a number has more digits than anybody can mean") from None
     except RecursionError:
         raise InputError(f"{path}: nested too deeply; a profile has at most three levels") from None
 
@@ -292,7 +294,7 @@ def _descend(here: Any, path: KeyPath, step: str, said: str) -> tuple[Any, KeyPa
 def _value(text: str, override: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         if _BARE_TEXT.fullmatch(text):
             return text
         raise InputError(f"--set {override}: {text!r} is not a value in TOML") from None

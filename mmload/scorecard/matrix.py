@@ -98,7 +98,7 @@ def read_matrix(path: Path) -> Matrix:
         made = msgspec.convert(found, Matrix, strict=False)
     except OSError as e:
         raise InputError(f"{path}: the matrix cannot be read ({e.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as e:
+    except (ValueError, RecursionError, msgspec.ValidationError) as e:
         raise InputError(f"{path}: {e}") from None
     if not _SEMVER.fullmatch(made.version):
         raise InputError(f'{path}: version: "{made.version}" is no semantic version as "1.0.0"')

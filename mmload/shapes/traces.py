@@ -74,7 +74,7 @@ def _json_rows(
     for number, line in _again(first, lines):
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             raise InputError(f"{path}:{number}: not JSON: {line.strip()[:60]}") from None
         if not isinstance(row, dict):
             yield number, row, 1.0

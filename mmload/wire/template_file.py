@@ -105,7 +105,7 @@ def read(path: Path) -> tuple[TemplateFile, bytes]:
         data = tomllib.loads(text)
     except UnicodeDecodeError as e:
         raise InputError(f"{path}: not UTF-8 (offset {e.start}); save the file as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as e:
+    except (ValueError, RecursionError) as e:
         raise InputError(f"{path}: not TOML: {e}") from None
     try:
         file = TemplateFile.model_validate(data)

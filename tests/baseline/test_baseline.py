@@ -94,6 +94,7 @@ def test_only_gates_of_the_profile_that_the_baseline_knows_are_compared(tmp_path
     ("text", "said"),
     [
         ("", "no JSON"),
+        ("[" * 100_000, "no JSON"),
         ("[]", "baseline_version is None"),
         ('{"baseline_version": 2}', "allowed is 1"),
         ('{"baseline_version": 1}', "no baseline of mmload"),

@@ -96,6 +96,8 @@ def test_a_changed_image_is_another_suite(folder: Path, suite: corpus.Suite) -> 
     ("line", "message"),
     [
         ("{", r"items.jsonl:2: not JSON"),
+        ("[" * 100_000, r"items.jsonl:2: not JSON"),
+        ("9" * 5_000, r"items.jsonl:2: not JSON"),
         ("[1]", r":2: a line must hold an object, found list"),
         ('{"images": [], "promt": "x", "expected": 1}', r':2: unknown key "promt"; did you mean "prompt"\?'),
         ('{"images": [], "expected": 1}', r':2: key "prompt" is missing'),

@@ -249,6 +249,7 @@ def test_several_problems_are_told_at_once_each_on_its_line(tmp_path: Path) -> N
         (b"#" * (1024 * 1024 + 1), "x.toml: more than 1,048,576 bytes"),
         (b"", "target: missing; a profile needs a [target]"),
         (b"a" + b".a" * 500_000 + b" = 1", "x.toml: nested too deeply"),
+        (b"seed = " + b"9" * 5_000, "x.toml: not TOML: a number has more digits"),
     ],
 )
 def test_what_is_no_profile_at_all_gets_one_message(tmp_path: Path, text: bytes, message: str) -> None:

@@ -66,6 +66,7 @@ def test_every_format_gives_the_same_times_counted_from_the_first(tmp_path: Path
         ("a.csv", "", "a.csv: the trace holds no timestamp"),
         ("a.csv", "timestamp\n", "a.csv: the trace holds no timestamp"),
         ("a.jsonl", "1\n{\n", "a.jsonl:2: not JSON: {"),
+        ("a.jsonl", "1\n" + "9" * 5_000 + "\n", "a.jsonl:2: not JSON: 99"),
         ("a.jsonl", '{"when": 1}\n', "a.jsonl:1: no time; found when;"),
         ("a.jsonl", '{"t": true}\n', "a.jsonl:1: True is no time"),
         ("a.jsonl", '{"t": "yesterday"}\n', "a.jsonl:1: 'yesterday' is no time"),
