@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -130,8 +131,10 @@ def arrange(sessions: Sessions, asks: Sequence[Ask], seed: int) -> Scripts | Non
     for number, ask in enumerate(asks):
         groups.setdefault((ask.task, ask.system), []).append(number)
     made: list[tuple[int, ...]] = []
-    for (task, system), members in groups.items():
-        rng = random.Random(f"{seed}|scripts|{task}|{system}")
+    numbers: Counter[str] = Counter()
+    for (task, _), members in groups.items():
+        rng = random.Random(f"{seed}|scripts|{task}|{numbers[task]}")
+        numbers[task] += 1
         rng.shuffle(members)
         made += _filled(_lengths(rng, sessions, len(members)), members, asks)
     heard = {asks[script[0]].task for script in made}

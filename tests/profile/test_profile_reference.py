@@ -15,7 +15,18 @@ from mmload.profile import load, reference
 from mmload.profile.shape_keys import BUILT_IN
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("smoke", "ramp", "burst", "sustained", "steps", "spike-recovery", "diurnal", "replay", "capacity")
+SHIPPED = (
+    "smoke",
+    "ramp",
+    "burst",
+    "sustained",
+    "steps",
+    "spike-recovery",
+    "diurnal",
+    "replay",
+    "capacity",
+    "chat",
+)
 KNOWN = {"shape": plugins.names("shapes"), "task": plugins.names("tasks"), "protocol": plugins.names("wire")}
 
 
