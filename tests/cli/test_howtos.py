@@ -56,10 +56,25 @@ def test_every_capacity_command_of_the_howto_is_one_that_the_program_takes(
         given = capacity.make_context("capacity", line.split()).params
         wanted = read_profile(given["profile"], given["target"], given["sets"])
         assert wanted.target.engine == (given["target"] or "sim")
-    (shown,) = blocks("howto-capacity.md", "toml")
+    shown, _ = blocks("howto-capacity.md", "toml")
     shipped = tomllib.loads((ROOT / "traffic_profiles" / "capacity.toml").read_text())
     shown_keys, shipped_keys = tomllib.loads(shown)["capacity"], shipped["capacity"]
     assert {key: shown_keys[key] for key in shipped_keys} == shipped_keys
+
+
+def test_a_search_with_an_unloaded_baseline_is_planned_as_the_howto_shows_it(
+    mmload: Run, tmp_path: Path
+) -> None:
+    from mmload.profile import load
+    from mmload.search.conduct import stepped
+    from mmload.search.steps import Kind, Step
+
+    _, shown = blocks("howto-capacity.md", "toml")
+    path = tmp_path / "calm.toml"
+    path.write_text('name = "calm"\n[target]\nengine = "sim"\n' + shown)
+    assert mmload("check", path).code == 0
+    made = stepped(load(path), Step(Kind.CLIMB, 300, 1, 15), 1, 3.0)
+    assert [(p.name, p.warmup) for p in made.phase][0] == ("calm", True) and made.phase[0].repeats == 2
 
 
 def test_the_replay_howto_names_every_format_that_is_tested() -> None:
