@@ -74,7 +74,8 @@ def test_a_search_with_an_unloaded_baseline_is_planned_as_the_howto_shows_it(
     path.write_text('name = "calm"\n[target]\nengine = "sim"\n' + shown)
     assert mmload("check", path).code == 0
     made = stepped(load(path), Step(Kind.CLIMB, 300, 1, 15), 1, 3.0)
-    assert [(p.name, p.warmup) for p in made.phase][0] == ("calm", True) and made.phase[0].repeats == 2
+    calm = made.phase[0]
+    assert (calm.name, calm.warmup, calm.repeats) == ("calm", True, 2)
 
 
 def test_the_replay_howto_names_every_format_that_is_tested() -> None:
