@@ -68,6 +68,8 @@ def _gate_warnings(gates: list[Certainty]) -> list[str]:
 
 def _warnings(plan: Outline) -> list[str]:
     """What a run of this plan would stumble over."""
+    from mmload.profile import key_in
+
     profile, amount = plan.profile, plan.estimate
     target, cost = profile.target, profile.cost
     found = []
@@ -76,10 +78,10 @@ def _warnings(plan: Outline) -> list[str]:
     empty = [p.name for p in amount.phases if p.open_loop and not p.requests]
     if empty:
         found.append(f"this seed plans no request for {', '.join(empty)}")
-    if target.api_key_env and not os.environ.get(target.api_key_env, "").strip():
+    if target.api_key_env and not key_in(target.api_key_env, os.environ):
         found.append(f"the environment variable {target.api_key_env} is not set; the run will need it")
     judge = profile.quality.judge
-    if judge and judge.api_key_env and not os.environ.get(judge.api_key_env, "").strip():
+    if judge and judge.api_key_env and not key_in(judge.api_key_env, os.environ):
         found.append(f"the environment variable {judge.api_key_env} is not set; the judge will need it")
     if amount.usd is None and cost.models:
         found.append(f"[cost.models] has no price for {target.model}: the cost of the run will be unknown")

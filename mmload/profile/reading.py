@@ -25,6 +25,7 @@ from mmload.profile.schema import Judge, Profile, Target
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 _MAX_SHOWN: Final = 8
+_MAX_KEY: Final = 64 * 1024
 _BARE_TEXT: Final = re.compile(r"[A-Za-z_./~][^\s\"'\[\]{}=]*")
 _DEEP_KEY: Final = re.compile(r"(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){32}")
 """The time that ``tomllib`` takes grows with the square of a key's depth: minutes for a file of 60 kB."""
@@ -150,14 +151,29 @@ def judge_key(judge: Judge, environment: Mapping[str, str]) -> str | None:
     return _key("quality.judge", judge.api_key_env, judge.url, environment)
 
 
+def key_in(variable: str, environment: Mapping[str, str]) -> str:
+    """What the environment variable holds, or the file that the variable of its name and ``_FILE`` names, as
+    container platforms mount secrets; empty if neither is set. Raises ``InputError`` for a file that cannot
+    be read."""
+    key, path = environment.get(variable, "").strip(), environment.get(f"{variable}_FILE", "")
+    if key or not path:
+        return key
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return file.read(_MAX_KEY).strip()
+    except (OSError, ValueError) as e:
+        why = e.strerror if isinstance(e, OSError) else "it is no text"
+        raise InputError(f"{variable}_FILE: the file {path} cannot be read ({why})") from None
+
+
 def _key(table: str, variable: str | None, whose: str, environment: Mapping[str, str]) -> str | None:
     if variable is None:
         return None
-    key = environment.get(variable, "").strip()
+    key = key_in(variable, environment)
     if not key:
         raise InputError(
-            f"{table}.api_key_env: the environment variable {variable} is not set; "
-            f"set it to the key of {whose}, or remove api_key_env from the profile"
+            f"{table}.api_key_env: the environment variable {variable} is not set; set it to the key of "
+            f"{whose}, or {variable}_FILE to a file that holds it, or remove api_key_env from the profile"
         )
     if not key.isascii() or not key.isprintable():
         raise InputError(f"{table}.api_key_env: {variable} holds characters that no HTTP header may carry")

@@ -158,7 +158,8 @@ class Target(_Strict):
     stop_window_s: Positive = 10.0
     """The seconds that ``stop_at_error_ratio`` looks back on."""
     api_key_env: str | None = None
-    """Name of the environment variable that holds the key. Never the key itself."""
+    """Name of the environment variable that holds the key, or, with ``_FILE`` behind it, the name of a file
+    that does. Never the key itself."""
     headers: dict[str, str] = {}
     """Sent with every request."""
     metrics_url: str | list[str] | None = None

@@ -376,3 +376,18 @@ def test_a_mistake_in_what_holds_for_another_target_is_found_without_asking_for_
     with pytest.raises(InputError) as error:
         when(tmp_path, text=WHEN.replace(old, new))
     assert said in str(error.value)
+
+
+def test_the_key_may_be_in_a_file_that_the_environment_names(tmp_path: Path) -> None:
+    target, file = Target(engine="sim", api_key_env="MY_KEY"), tmp_path / "key"
+    file.write_text(" from-a-file\n")
+    assert api_key(target, {"MY_KEY_FILE": str(file)}) == "from-a-file"
+    assert api_key(target, {"MY_KEY": "set", "MY_KEY_FILE": str(file)}) == "set"
+    file.write_text("\n")
+    with pytest.raises(InputError, match="MY_KEY is not set; .* or MY_KEY_FILE to a file"):
+        api_key(target, {"MY_KEY_FILE": str(file)})
+    with pytest.raises(InputError, match=r"MY_KEY_FILE: the file .*none cannot be read \(No such file"):
+        api_key(target, {"MY_KEY_FILE": str(tmp_path / "none")})
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="it is no text"):
+        api_key(target, {"MY_KEY_FILE": str(file)})
