@@ -163,6 +163,15 @@ def _others(found: Endpoint) -> str:
     return ", ".join(others[:5]) + ("..." if len(others) > 5 else "")
 
 
+def _told(found: Endpoint) -> str:
+    """What is known of the target beside its address."""
+    if found.url in ("sim", "ocr"):
+        return "the embedded practice pipeline: nobody was asked"
+    if found.answer_s is None:
+        return "which did not answer a question"
+    return f"which answered a small question in {found.answer_s:.2g} s"
+
+
 def _profile(found: Endpoint, url: str, api_key_env: str | None, allow_remote: bool) -> str:
     answer_s = found.answer_s or 2.0
     # A picture and prompt of full size take some four times as long as the small question.
@@ -172,9 +181,7 @@ def _profile(found: Endpoint, url: str, api_key_env: str | None, allow_remote: b
     return _TEMPLATE.format(
         name=_name(found.model),
         where=re.sub(r"[^\x20-\x7e]", "?", found.url),
-        answered=f"answered a small question in {answer_s:.2g} s"
-        if found.answer_s
-        else "did not answer a question",
+        told=_told(found),
         target=_target(found, url, api_key_env, allow_remote),
         base_rpm=f"{base_rpm:g}",
         peak_rpm=f"{4 * base_rpm:g}",
@@ -192,12 +199,12 @@ def _profile(found: Endpoint, url: str, api_key_env: str | None, allow_remote: b
 
 
 _TEMPLATE = """\
-# Traffic for {where}, which {answered}.
+# Traffic for {where}, {told}.
 #
 #   mmload check THIS_FILE     draws the traffic, sends nothing
 #   mmload run   THIS_FILE     sends it, scores the answers, and says go or no-go
 #
-# Rates and objectives below are guesses from one small question: change them to what you expect.
+# Rates and objectives below are guesses: change them to what you expect.
 # All keys: docs/profile-reference.md. Units are in the names: _s, _ms, rpm, _usd.
 
 name = "{name}"

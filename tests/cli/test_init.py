@@ -191,7 +191,7 @@ def free_port() -> int:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("localhost:8000", 'nor sim or ocr; did you mean http://localhost:8000?'),
+        ("localhost:8000", "nor sim or ocr; did you mean http://localhost:8000?"),
         ("ftp://example.com/v1", 'not a URL as "http://127.0.0.1:8000/v1"'),
         ("http://192.0.2.1/v1", "is not this machine; add --allow-remote"),
         ("ftp://127.0.0.1/", 'not a URL as "http://127.0.0.1:8000/v1"'),
