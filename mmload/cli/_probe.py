@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from mmload.launch.target import hung_up_after
 from mmload.model import InputError
 
 _MAX_BODY: Final = 4 * 1024 * 1024
@@ -131,9 +132,10 @@ def _request(method: str, url: str, key: str | None, body: bytes | None, timeout
     )
     start = time.perf_counter()
     try:
-        connection.request(method, parts.path or "/", body, headers)
-        response = connection.getresponse()
-        data = response.read(_MAX_BODY)
+        with hung_up_after(connection, timeout_s):
+            connection.request(method, parts.path or "/", body, headers)
+            response = connection.getresponse()
+            data = response.read(_MAX_BODY)
         return _Reply(
             response.status, response.getheader("Content-Type", ""), data, time.perf_counter() - start
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from mmload.launch.target import connection_to
+from mmload.launch.target import connection_to, hung_up_after
 from mmload.model import NS_PER_S
 from mmload.profile import Target
 from mmload.summary import SERVER_METRICS, server_metrics
@@ -125,10 +125,12 @@ def fetch(url: str, tls_verify: bool) -> str:
     connection = connection_to(parts, _TIMEOUT_S, tls_verify)
     try:
         path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        connection.request("GET", path, headers={"Accept": "text/plain"})
-        answer = connection.getresponse()
-        if answer.status != 200:
-            raise ValueError(f"HTTP {answer.status}")
-        return answer.read(_MAX_PAGE).decode("utf-8", "replace")
+        with hung_up_after(connection, _TIMEOUT_S):
+            connection.request("GET", path, headers={"Accept": "text/plain"})
+            answer = connection.getresponse()
+            if answer.status != 200:
+                raise ValueError(f"HTTP {answer.status}")
+            page = answer.read(_MAX_PAGE)
+        return page.decode("utf-8", "replace")
     finally:
         connection.close()

@@ -6,6 +6,9 @@ import http.client
 import os
 import socket
 import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from urllib.parse import SplitResult, urlsplit
 
 from mmload.model import InputError
@@ -24,6 +27,35 @@ def connection_to(parts: SplitResult, timeout_s: float, tls_verify: bool) -> htt
     return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=context)
 
 
+@contextmanager
+def hung_up_after(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
+    """Open it, and end it after so many seconds: the timeout of a socket begins anew with each byte.
+
+    Raises ``TimeoutError`` then, else what connecting and the body of the ``with`` raise.
+    """
+    connection.connect()
+    sock, over = connection.sock, threading.Event()
+
+    def hang_up() -> None:
+        over.set()
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if over.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+    if over.is_set():
+        raise TimeoutError
+
+
 def probe(target: Target) -> None:
     """One harmless GET of the list of models; any HTTP answer will do.
 
@@ -38,8 +70,9 @@ def probe(target: Target) -> None:
     timeout = target.connect_timeout_s
     connection = connection_to(parts, timeout, target.tls_verify)
     try:
-        connection.request("GET", f"{parts.path.rstrip('/')}/models")
-        connection.getresponse().read(64 * 1024)
+        with hung_up_after(connection, timeout):
+            connection.request("GET", f"{parts.path.rstrip('/')}/models")
+            connection.getresponse()
     except ssl.SSLCertVerificationError as e:
         raise InputError(
             f"{where}: its certificate does not verify ({e.verify_message}); "

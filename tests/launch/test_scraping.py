@@ -1,13 +1,18 @@
 """The thread that reads the target's metrics page: steady, bounded, and harmless where there is no page."""
 
+import contextlib
+import itertools
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from mmload.launch import scraping
 from mmload.launch.scraping import Scraper, metrics_urls
+from mmload.launch.target import probe
 from mmload.profile import Target
 
 PAGE = b"vllm:num_requests_running 3\nvllm:num_requests_waiting 1\n"
@@ -104,3 +109,39 @@ def test_what_the_profile_names_is_taken_and_an_empty_list_is_none():
     assert metrics_urls(Target(url="http://x/v1", metrics_url=two), "http://x/v1") == (two, True)
     assert metrics_urls(Target(url="http://x/v1", metrics_url=two[0]), "http://x/v1") == (two[:1], True)
     assert metrics_urls(Target(url="http://x/v1", metrics_url=[]), "http://x/v1") == ([], True)
+
+
+@pytest.fixture
+def dripping():
+    """A server that sends a byte of its answer every 0.1 s, for ever."""
+
+    def drip(client):
+        with client, contextlib.suppress(OSError):
+            client.recv(65536)
+            for piece in itertools.chain([begin], itertools.repeat(b"x")):
+                client.sendall(piece)
+                time.sleep(0.1)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(listener.accept()[0],), daemon=True).start()
+
+    begin = b"HTTP/1.1 200 OK\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_page_that_drips_for_ever_is_left(tmp_path, dripping, monkeypatch):
+    monkeypatch.setattr(scraping, "_TIMEOUT_S", 0.5)
+    scraper = Scraper(tmp_path, [f"{dripping}/metrics"], 0.2, True)
+    (said,) = scraper.start(named=True)
+    scraper.stop()
+    assert "no answer within 0.5 s" in said
+
+
+def test_a_target_that_drips_its_list_of_models_is_there(dripping):
+    began = time.monotonic()
+    probe(Target(url=f"{dripping}/v1", connect_timeout_s=1.0))
+    assert time.monotonic() - began < 5
