@@ -229,7 +229,7 @@ def _fallbacks(found: Mapping[str, Any]) -> Table:
         "Fewer wrong",
         "Time saved",
         "Net value",
-        "Verdict",
+        "Quality is",
     ]
     how = {
         str(r.get("fallback")): str(r.get("how")) for r in (found.get("fallbacks") or {}).get("rows") or []
