@@ -7,6 +7,7 @@ Not aware of any one protocol.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
@@ -53,7 +54,7 @@ class Splitter(Protocol):
     def close(self) -> list[bytes]: ...
 
 
-class Collected:
+class Collected(ABC):
     """What readers gather."""
 
     _malformed = ErrorKind.MALFORMED_JSON
@@ -93,9 +94,9 @@ class Collected:
         """Content; the arguments of tool calls where the answer came as such."""
         return "".join(self._text) or "".join(self._tool_arguments)
 
+    @abstractmethod
     def _take(self, payload: bytes) -> int:
         """One JSON value of the target; returns 1 if it carried content."""
-        raise NotImplementedError
 
     def _fail(self, kind: ErrorKind, detail: str) -> None:
         if not self.error:
