@@ -12,7 +12,6 @@ from typing import Any
 from mmload.report.measured import Measured
 from mmload.report.wording import (
     DASH,
-    PERCENTILE_NAMES,
     count,
     gate_direction,
     gate_title,
@@ -190,16 +189,6 @@ def _trust(measured: Measured) -> Headline:
     )
     noted = f"({len(warnings)} to note)" if warnings else ""
     return Headline("Can this run be trusted?", "Yes" if validity["valid"] else "No", noted, detail)
-
-
-def uncertified_notes(measured: Measured) -> list[str]:
-    """One sentence for every end-to-end percentile that is left out."""
-    e2e = measured.part("latency_ms", "e2e")
-    return [
-        f"{PERCENTILE_NAMES[p]}: {why_uncertified(e2e, p)}"
-        for p in ("p50", "p90", "p95", "p99", "p999")
-        if e2e.get(p) is None
-    ]
 
 
 def partial(measured: Measured) -> str:

@@ -19,7 +19,7 @@ from mmload.report.measured import Measured, highest, mean
 from mmload.report.plot import Key, Plot, Row, rows
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
-from mmload.report.wording import DASH, clock, count, interval, known, percent, rpm
+from mmload.report.wording import DASH, clock, count, known, percent, rpm
 
 
 def from_offered_to_good(measured: Measured) -> Chart:
@@ -227,10 +227,3 @@ def in_flight(measured: Measured) -> Chart:
 
     desc = f"In flight at once: at most {count(peak, 'request')}."
     return Chart("in-flight", "Requests in flight", desc, table, draw)
-
-
-def at_quality_line(measured: Measured) -> str:
-    """``"398 to 430 rpm"``, or empty: the interval of rpm at quality."""
-    found = measured.part("throughput", "rpm_at_quality")
-    text = interval(found.get("low"), found.get("high"), rpm)
-    return f"{text} rpm" if text else ""
