@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import math
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -366,7 +367,7 @@ def _cost(n: int, good: int) -> dict[str, Any]:
         "review": 0.0058 * n,
         "infrastructure": 0.0009 * n,
     }
-    total = sum(parts.values())
+    total = math.fsum(parts.values())
     return {
         "total_usd": total,
         "per_query_usd": total / max(n, 1),
