@@ -1,4 +1,4 @@
-"""Nothing that a run, a profile or a target brought is unpickled: no module can, but one that talks to itself."""
+"""Nothing that a run, a profile or a target brought is unpickled: no module can, but for one."""
 
 from __future__ import annotations
 
