@@ -65,15 +65,19 @@ def stretches(requests: int) -> list[Stretch]:
 
 def draw(folder: Path) -> None:
     """A picture for every item, of a busy screen's weight."""
+    noise: dict[tuple[int, int], Image.Image] = {}
     for item in make_items(60):
         for image in item.images:
             path = folder / "suite" / image.file
             path.parent.mkdir(parents=True, exist_ok=True)
-            made = Image.effect_noise((image.width, image.height), 40).convert("RGB")
+            size = (image.width, image.height)
+            if size not in noise:
+                noise[size] = Image.effect_noise(size, 40).convert("RGB")
+            made = noise[size].copy()
             pen = ImageDraw.Draw(made)
             for row in range(20, image.height, 40):
                 pen.text((30, row), f"{item.id} line {row}", fill="black")
-            made.save(path)
+            made.save(path, compress_level=1)
 
 
 def main() -> int:

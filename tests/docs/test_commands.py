@@ -1,263 +1,293 @@
-"""Every command of the README and of docs/ is run: on small profiles of the same names, in a folder apart.
-
-Addresses and ports are replaced by ones that are free here. What starts a server, needs other hosts or builds
-an environment is held against what it names, and ``ELSEWHERE`` says which test runs it.
-"""
+"""Every command of the README, of docs/ and of the jobs for CI is run as it stands, page by page, each in a
+folder and a network of its own: with profiles of the same names that take a second. What cannot be run here
+stands in ``pages.NOT_HERE``, with the reason."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
-import shlex
+import shutil
 import subprocess
 import sys
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import click
 import pytest
+import yaml
+from docs.pages import EVERY, NOT_HERE, PAGES, ROOT, Shown, blocks, name_of
+from docs.walk import shortened
 from PIL import Image
-from report.otlp_receiver import receiver
-from whole_runs import TINY, command
 
-from mmload.cli import program, run_program
+from mmload.cli import program
 from mmload.cli._ci import chosen
+from mmload.cli._options import read_profile
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROGRAMS = ("mmload", "make", "python", "pip", "prometheus", "locust", "kubectl", "docker")
-LIGHT = ("check", "init", "report", "doctor", "completion", "reprice", "rescore", "fixtures")
-ELSEWHERE = {
-    "mmload serve": "tests/cli/test_serve.py",
-    "mmload worker": "tests/live/test_two_hosts.py",
-    "mmload run --master": "tests/live/test_two_hosts.py",
-    "locust": "tests/live/test_own_locust.py",
-    "mmload capacity": "tests/search",
-    "mmload compare": "tests/compare",
-    "mmload fixtures": "tests/cli/test_fixtures.py",
-    "mmload rescore": "tests/grade",
-    "mmload reprice": "tests/price",
+WALK = Path(__file__).parent / "walk.py"
+RECEIVER = ROOT / "tests" / "report" / "otlp_receiver.py"
+APART = ("unshare", "--map-root-user", "--net", "--mount")
+ASIDE = ("--metrics-linger", "--master ", "worker")
+"""Commands that go on while the next ones run."""
+SERVERS = ("mmload serve", "python -m mmload.serve", "prometheus")
+CODES = {
+    "gates.quality_min=0.99": {3},
+    "traffic_profiles/capacity.toml": {0, 4},
+    "mmload compare": {0, 4},
+    "--strict": {0, 4},
 }
+"""Exit codes other than 0, by what a command has in it. A second of traffic may decide nothing."""
+BEFORE = {
+    "docs/howto-choose-between-models.md: mmload compare reports/monday reports/tuesday": """
+        made=$(ls -d reports/compare-* | head -1)
+        cp -r $made/large reports/monday
+        cp -r $made/small reports/tuesday
+        cp -r $made/small reports/ocr""",
+    "docs/howto-choose-between-models.md: mmload rescore": """
+        printf 'seq,verdict\\n1,right\\n2,wrong\\n' > reviews.csv""",
+    "docs/howto-capacity.md: mmload capacity traffic_profiles/capacity.toml --resume": """
+        mv "$(ls -d reports/capacity-* | sed -n 2p)" reports/capacity-20261125T120000Z""",
+    "docs/ci.md: mmload report": "cp -r $(ls -d reports/smoke-* | head -1) reports/main",
+}
+"""What a reader has by then, made of what the page made."""
 
 
-class Shown(NamedTuple):
-    page: str
-    line: str
-
-    def __str__(self) -> str:
-        return f"{self.page}: {self.line}"
-
-
-def blocks(text: str) -> Iterator[tuple[str, str]]:
-    yield from re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-
-
-def commands() -> list[Shown]:
+def steps(shown: list[Shown], folder: Path) -> list[dict[str, Any]]:
+    """What ``walk.py`` is told of a page's commands."""
     found = []
-    for page in PAGES:
-        for language, body in blocks(page.read_text()):
-            for line in body.replace("\\\n", " ").splitlines():
-                plain = re.sub(r"\s+#.*$", "", line).strip().removeprefix(".venv/bin/")
-                words = [w for w in plain.split() if not re.match(r"[A-Z_]+=", w)]
-                if words and words[0] in PROGRAMS and language in ("", "sh", "console", "bash"):
-                    found.append(Shown(page.name, plain))
-                elif language in ("sh", "bash") and words and not line.startswith("#"):
-                    raise AssertionError(f"{page.name}: a command of no known program: {line}")
+    for one in shown:
+        drives, looks = one.verb in ("run", "capacity", "compare"), one.verb == "check"
+        found.append(
+            {
+                "line": str(one),
+                "script": f"{one.exports}{one.line}",
+                # What is only looked at is the real thing; what is run is short.
+                "cwd": str(folder / "whole" if looks and "traffic_profiles/" in one.line else folder),
+                "shorten": [w for w in one.words if drives and w.endswith(".toml") and "/" not in w],
+                "before": next((b for start, b in BEFORE.items() if str(one).startswith(start)), ""),
+                "way": way(one, shown),
+                # Locust has one port for its masters, and no option of the command says another.
+                "alone": one.line.startswith("locust"),
+                "ready": 9090 if one.line.startswith("prometheus") else None,
+                "times": 3 if one.verb == "worker" else 1,
+            }
+        )
+    # In another terminal, as the page says.
+    return sorted(found, key=lambda step: step["way"] != "up")
+
+
+def way(one: Shown, page: list[Shown]) -> str:
+    """How ``walk.py`` runs it: a server that the rest of the page talks to is up from first to last."""
+    if one.line.startswith(SERVERS):
+        urls = [f"http://127.0.0.1:{port}" for port in re.findall(r"--port (\d+)", one.line)]
+        return "up" if any(url in s.line for url in urls for s in page) else "serve"
+    return "aside" if any(word in one.line for word in ASIDE) else "run"
+
+
+def beside(page: str) -> list[list[Any]]:
+    """Programs that a page takes to be up: argv, host, port."""
+
+    def serve(host: str, port: int) -> list[Any]:
+        server = [sys.executable, "-m", "mmload", "serve", "traffic_profiles/burst.toml"]
+        return [[*server, "--host", host, "--port", str(port)], host, port]
+
+    wanted: list[list[Any]] = []
+    text = "\n".join(shown.line + shown.exports for shown in EVERY if shown.page == page)
+    if "http://127.0.0.1:8000" in text and "--port 8000" not in text:
+        wanted.append(serve("127.0.0.1", 8000))
+    if "http://staging.example.com" in text:
+        wanted.append(serve("10.0.0.80", 80))
+    if "http://127.0.0.1:9091" in text:
+        gateway = ["prometheus-pushgateway", "--web.listen-address=127.0.0.1:9091", "--persistence.file="]
+        wanted.append([gateway, "127.0.0.1", 9091])
+    if "http://127.0.0.1:4318" in text:
+        wanted.append([[sys.executable, str(RECEIVER), "4318"], "127.0.0.1", 4318])
+    return wanted
+
+
+def checkout(folder: Path) -> None:
+    """A checkout in small: the profiles by their names, and the installed program in ``.venv``."""
+    for name in ("traffic_profiles", "whole/traffic_profiles"):
+        shutil.copytree(ROOT / "traffic_profiles", folder / name)
+    for path in (folder / "traffic_profiles").glob("*.toml"):
+        path.write_text(shortened(path.read_text()))
+    shutil.copytree(ROOT / "deploy", folder / "deploy")
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    (folder / ".venv" / ".run").touch()
+
+
+def made_by_hand(page: Path, folder: Path) -> None:
+    """The files that a page shows: items and their pictures, a profile with its table, a shape."""
+    shown = dict(blocks(page.read_text()))
+    burst = (ROOT / "traffic_profiles" / "burst.toml").read_text()
+    if page.name == "howto-own-images.md":
+        (folder / "items.jsonl").write_text(shown["json"])
+        (folder / "shots").mkdir()
+        for name in re.findall(r"shots/(\w+)\.png", shown["json"]):
+            Image.new("RGB", (320, 200), "white").save(folder / "shots" / f"{name}.png")
+        head, _, rest = burst.partition("[mix]")
+        (folder / "own.toml").write_text(head + shown["toml"] + "[slo" + rest.partition("[slo")[2])
+    if page.name == "howto-add-a-shape.md":
+        (folder / "saw.py").write_text(shown["python"])
+        (phase, _) = (body for language, body in blocks(page.read_text()) if language == "toml")
+        (folder / "mine.toml").write_text(burst.split("[[phase]]")[0] + phase + "[gates]\nerror_max = 0.5\n")
+    if page.name == "howto-several-hosts.md":
+        profile = shortened(burst).replace('engine = "sim"', 'engine = "sim"\nallow_remote = true', 1)
+        (folder / "mine.toml").write_text(profile)
+
+
+def walk(told: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    logs = folder / "logs"
+    logs.mkdir()
+    order, result = logs / "page.json", logs / "found.json"
+    order.write_text(json.dumps({**told, "logs": str(logs)}))
+    done = subprocess.run(
+        [*APART, sys.executable, str(WALK), str(order), str(result)],
+        cwd=folder,
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "PYTEST_"))},
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "COLUMNS": "80",
+            "STAGING_API_KEY": "k-123",
+            "PIP_NO_INDEX": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=290,
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(result.read_text())
     return found
 
 
-EVERY = [shown for shown in dict.fromkeys(commands()) if not re.match(r"mmload \w+ ──", shown.line)]
+def judge(found: list[dict[str, Any]]) -> None:
+    assert found
+    for ended in found:
+        allowed = next((codes for part, codes in CODES.items() if part in ended["line"]), {0})
+        assert ended["code"] in allowed, f"{ended['line']}\n{ended['out']}\n{ended['err']}"
+        assert "Traceback" not in ended["err"], f"{ended['line']}\n{ended['err']}"
 
 
-def verb(line: str) -> str:
-    return line.split()[1] if line.startswith("mmload ") else ""
+@pytest.fixture(scope="session")
+def networks() -> None:
+    if subprocess.run([*APART, "ip", "link"], capture_output=True).returncode != 0:
+        pytest.skip("a network of its own for each page needs Linux namespaces")
 
 
-def elsewhere(line: str) -> str:
-    """The test that runs it, if it isn't run here."""
-    words = line.split()
-    key = " ".join(words[:2]) if words[0] == "mmload" else words[0]
-    return ELSEWHERE.get(f"{key} --master" if "--master" in words else key, "")
+HERE = {page: [s for s in EVERY if s.page == name_of(page) and not s.why_not] for page in PAGES}
+SEEN: set[str] = set()
+for _page, _shown in HERE.items():
+    # A run takes seconds: what an earlier page has run as well is run there.
+    HERE[_page] = [s for s in _shown if not (s.verb == "run" and (s.line in SEEN or SEEN.add(s.line)))]
+WALKED = [page for page, shown in HERE.items() if shown]
 
 
-HERE = [s for s in EVERY if s.line.startswith("mmload ") and not elsewhere(s.line)]
-LIGHTS = [s for s in HERE if verb(s.line) in LIGHT]
-RUNS = list(
-    {tuple(re.findall(r" (--[\w-]+)", s.line)): s for s in reversed(HERE) if verb(s.line) == "run"}.values()
-)[::-1]
-"""The first with each set of options, as a run takes seconds; the values of the others are parsed."""
-SMALL = """
-[[phase]]
-name = "burst"
-shape = "sustained"
-duration_s = 1
-rpm = 1200
-[cost.models.sim-large]
-input_usd_per_mtok = 1.0
-output_usd_per_mtok = 1.0
-[gates]
-schema_valid_min = 0.1
-error_max = 0.9
-quality_min = 0.01
-"""
+@pytest.mark.live
+@pytest.mark.usefixtures("networks")
+@pytest.mark.parametrize("page", WALKED, ids=name_of)
+def test_the_commands_of_a_page_do_what_they_say(page: Path, tmp_path: Path) -> None:
+    checkout(tmp_path)
+    made_by_hand(page, tmp_path)
+    found = walk({"beside": beside(name_of(page)), "steps": steps(HERE[page], tmp_path)}, tmp_path)
+    assert {f["line"] for f in found} == {str(s) for s in HERE[page]}
+    judge(found)
+
+
+@pytest.mark.live
+@pytest.mark.usefixtures("networks")
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_the_steps_of_a_job_for_ci_do_what_they_say(name: str, tmp_path: Path) -> None:
+    checkout(tmp_path)
+    job = yaml.safe_load((ROOT / "deploy" / "ci" / name).read_text())
+    if "jobs" in job:
+        lines = [s["run"] for s in job["jobs"]["load-test"]["steps"] if "run" in s]
+    else:
+        lines = job["mmload"]["script"]
+    shown = [Shown(name, line, "export PROFILE=traffic_profiles/smoke.toml\n") for line in lines]
+    assert [s.words[1] for s in shown if s.words[0] == "mmload"] == ["check", "run"] and len(shown) == 3
+    judge(walk({"beside": [], "steps": steps(shown, tmp_path)}, tmp_path))
+    text = (ROOT / "deploy" / "ci" / name).read_text()
+    kept = re.findall(r"^\s*-? *(?:junit: )?(mmload-run\S*)$", text, re.MULTILINE)
+    assert kept and all((tmp_path / path).exists() for path in kept)
 
 
 def test_the_pages_show_commands_at_all() -> None:
-    assert len(EVERY) > 40 and len(RUNS) > 8 and len(LIGHTS) > 10
+    assert len(EVERY) > 50 and len(WALKED) > 10
+    assert all(any(s.line.startswith(start) for s in EVERY) for start in NOT_HERE)
 
 
-@pytest.mark.parametrize("shown", [s for s in EVERY if s.line.startswith("mmload ")], ids=str)
+@pytest.mark.parametrize("shown", [s for s in EVERY if s.verb], ids=str)
 def test_every_command_of_ours_has_the_verbs_and_options_that_it_names(shown: Shown) -> None:
-    words = [w for w in shlex.split(re.sub(r"\s[12]?>\s*\S+", "", shown.line))[1:] if w not in ("VERB", "&")]
+    words = shown.words[1:]
     context = click.Context(program)
-    found = program.get_command(context, words[0]) if not words[0].startswith("-") else program
+    found = program.get_command(context, words[0])
     assert found is not None, f"no verb {words[0]}"
-    if isinstance(found, click.Group) or "--help" in words:
+    if isinstance(found, click.Group):
         return
     made = found.make_context(words[0], words[1:], parent=context)
     chosen(made.params.get("fail_on") or ())
 
 
-def test_the_workflows_for_ci_use_verbs_and_options_that_there_are() -> None:
-    for path in (ROOT / "deploy" / "ci").glob("*.yml"):
-        lines = re.findall(r"^[^#\n]*?\b(mmload (?:run|check) .*)$", path.read_text(), re.MULTILINE)
-        assert len(lines) == 2, path
-        for line in lines:
-            words = shlex.split(line)[1:]
-            found = program.get_command(click.Context(program), words[0])
-            assert found is not None
-            found.make_context(words[0], words[1:])
-
-
-@pytest.mark.parametrize("shown", [s for s in EVERY if elsewhere(s.line)], ids=str)
-def test_what_is_run_elsewhere_has_its_test(shown: Shown) -> None:
-    where = ROOT / elsewhere(shown.line)
-    assert where.is_file() or any(where.glob("test_*.py")), where
-
-
-@pytest.mark.parametrize(
-    "shown", [s for s in EVERY if s.line.split()[0] in ("make", "pip", "python")], ids=str
-)
-def test_targets_extras_and_scripts_that_are_named_are_there(shown: Shown) -> None:
-    name, *words = shlex.split(shown.line)
-    if name == "make":
-        subprocess.run(["make", "-n", *words], cwd=ROOT, check=True, capture_output=True)
-    elif name == "pip":
-        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-        for extra in re.findall(r"mmload\[(\w+)\]", shown.line):
-            assert extra in extras
-    elif words[0] == "-m":
-        subprocess.run(
-            [sys.executable, "-c", f"import importlib.util as u; assert u.find_spec({words[1]!r})"],
-            check=True,
-        )
-    else:
-        script = (ROOT / words[0]).read_text()
-        assert all(re.search(rf"[\"']{option}[\"']", script) for option in words if option.startswith("--"))
-
-
-def test_prometheus_takes_the_configuration_that_is_named() -> None:
+def test_targets_and_scripts_that_are_not_run_have_the_options_that_are_named(tmp_path: Path) -> None:
     for shown in EVERY:
-        if shown.line.startswith("prometheus "):
-            (config,) = re.findall(r"--config\.file=(\S+)", shown.line)
-            subprocess.run(["promtool", "check", "config", config], cwd=ROOT, check=True, capture_output=True)
+        if shown.why_not and shown.words[0] == "make":
+            subprocess.run(["make", "-n", *shown.words[1:]], cwd=ROOT, check=True, capture_output=True)
+        elif shown.why_not and shown.words[0] == "python":
+            script = (ROOT / shown.words[1]).read_text()
+            assert all(re.search(rf"[\"']{word}[\"']", script) for word in shown.words if word[:2] == "--")
+    small = [sys.executable, "benchmarks/report_size.py", "--requests", "300"]
+    done = subprocess.run(small, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "MB" in done.stdout, done.stderr
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A practice pipeline for ``mmload init``."""
-    process = subprocess.Popen(
-        command("serve", "--port", "0"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    yield json.loads(process.stdout.readline())["url"]
-    process.terminate()
-    process.wait(20)
+def test_the_image_is_made_of_what_the_repository_holds() -> None:
+    text = (ROOT / "deploy" / "Dockerfile").read_text()
+    (built,) = [s.line for s in EVERY if s.words[0] == "docker"]
+    assert built == "docker build -f deploy/Dockerfile -t mmload ."
+    copied = [words.split()[:-1] for words in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE)]
+    assert copied and all((ROOT / name).exists() for names in copied for name in names)
+    assert 'ENTRYPOINT ["mmload"]' in text and "--require-hashes" in text
 
 
-def own_items(made: Path) -> None:
-    """The file of items that the page on own images shows, its pictures, and a profile with its table."""
-    page = dict(blocks((ROOT / "docs" / "howto-own-images.md").read_text()))
-    (made / "items.jsonl").write_text(page["json"])
-    (made / "shots").mkdir()
-    for name in re.findall(r"shots/(\w+)\.png", page["json"]):
-        Image.new("RGB", (320, 200), "white").save(made / "shots" / f"{name}.png")
-    head, _, rest = TINY.partition("[mix]")
-    (made / "own.toml").write_text(head + page["toml"] + "[slo" + rest.partition("[slo")[2] + SMALL)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout in small: profiles by their names, a file of items, and one finished run."""
-    made = tmp_path_factory.mktemp("docs")
-    (made / "traffic_profiles").mkdir()
-    for path in (ROOT / "traffic_profiles").glob("*.toml"):
-        (made / "traffic_profiles" / path.name).write_text(TINY + SMALL)
-    (made / "mine.toml").write_text(TINY + SMALL)
-    own_items(made)
-    (made / "real").mkdir()
-    (made / "real" / "mine.toml").write_text((ROOT / "traffic_profiles" / "burst.toml").read_text())
-    first = command("run", "mine.toml", "--out", "reports/first", "--quiet")
-    assert subprocess.run(first, cwd=made, capture_output=True, timeout=120).returncode in (0, 4)
-    return made
-
-
-@pytest.mark.live
-@pytest.mark.parametrize("shown", [s for s in LIGHTS if "--plugin" not in s.line], ids=str)
-def test_a_light_command_does_what_it_says(
-    shown: Shown,
-    folder: Path,
-    server: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    # What is only looked at is the real thing; what is run is small.
-    real = (
-        ROOT
-        if "traffic_profiles/" in shown.line
-        else folder / "real"
-        if "mine.toml" in shown.line
-        else folder
-    )
-    monkeypatch.chdir(real if verb(shown.line) == "check" else folder)
-    monkeypatch.setenv("STAGING_API_KEY", "k-123")
-    line = shown.line.replace("http://127.0.0.1:8000/v1", server).replace(
-        "--out mine.toml", "--out made.toml --force"
-    )
-    line = (
-        line.replace(" RUN", " reports/first")
-        .replace(" FILE", " kept.json")
-        .replace("NAME", "STAGING_API_KEY")
-    )
-    code = run_program(shlex.split(line)[1:])
-    assert code in (0, 3, 4), capsys.readouterr().err
+def test_the_manifests_hold_a_profile_and_arguments_that_mmload_takes(tmp_path: Path) -> None:
+    """Against mmload and against each other; a cluster is not to be had."""
+    path = ROOT / "deploy" / "kubernetes" / "mmload.yaml"
+    found = {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(path.read_text())}
+    applied = {s.line for s in EVERY if s.words[0] == "kubectl"}
+    assert f"kubectl apply -f {path.relative_to(ROOT)}" in applied
+    for name in re.findall(r"job/([\w-]+)", " ".join(applied)):
+        assert ("Job", name) in found
+    (tmp_path / "profile.toml").write_text(found["ConfigMap", "mmload-profile"]["data"]["profile.toml"])
+    profile = read_profile(tmp_path / "profile.toml")
+    ports = {port["port"] for port in found["Service", "mmload-master"]["spec"]["ports"]}
+    for name, count in (("mmload-master", 1), ("mmload-worker", profile.workers)):
+        job = found["Job", name]["spec"]
+        assert job.get("parallelism", 1) == job.get("completions", 1) == count
+        (container,) = job["template"]["spec"]["containers"]
+        verb = program.get_command(click.Context(program), container["args"][0])
+        assert verb is not None
+        words = [re.sub(r"(^|=)/profile\b", rf"\g<1>{tmp_path}", word) for word in container["args"]]
+        given = verb.make_context(words[0], words[1:]).params
+        assert given.get("master_host") in ("0.0.0.0", "mmload-master")
+        assert given.get("prometheus_port") in (None, *ports)
+        assert container["image"] == "mmload"
+        assert profile.target.api_key_env in [e["name"] for e in container["env"]]
+        volumes = {v["name"] for v in job["template"]["spec"]["volumes"]}
+        assert {m["name"] for m in container["volumeMounts"]} <= volumes
+    policy = found["NetworkPolicy", "mmload-master"]["spec"]["ingress"]
+    assert {p["port"] for rule in policy for p in rule["ports"]} == ports
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("shown", RUNS, ids=str)
-def test_a_run_command_runs(shown: Shown, folder: Path) -> None:
-    with receiver() as (collector, _):
-        line = shown.line.replace("http://127.0.0.1:4318", collector).replace(
-            "reports/first", "reports/again"
-        )
-        line = re.sub(
-            r"--(prometheus|web)-port \d+", r"--\1-port 0" if "prometheus" in line else "--web", line
-        )
-        line = re.sub(r"--metrics-linger \S+", "--metrics-linger 0.1", line)
-        words = shlex.split(re.sub(r"\s[12]?>\s*\S+", "", line))[1:]
-        done = subprocess.run(command(*words), cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode in (0, 3, 4), done.stderr
-    assert "Traceback" not in done.stderr
-
-
-@pytest.mark.live
-def test_the_notebook_page_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(folder)
+def test_the_notebook_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.toml").write_text(shortened((ROOT / "traffic_profiles" / "burst.toml").read_text()))
+    first = [sys.executable, "-m", "mmload", "run", "mine.toml", "--out", "reports/first", "--quiet"]
+    assert subprocess.run(first, cwd=tmp_path, capture_output=True, timeout=120).returncode == 0
+    monkeypatch.chdir(tmp_path)
     scope: dict[str, object] = {}
     for language, body in blocks((ROOT / "docs" / "howto-notebook.md").read_text()):
         if language == "python":
@@ -265,7 +295,7 @@ def test_the_notebook_page_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(scope["rows"]) > 0  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)", text):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import signal
+import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -14,7 +16,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 
 
 @contextmanager
-def receiver(status=200):
+def receiver(status=200, port=0):
     """Yields ``(url, requests)``: what arrived, as decoded messages with their paths."""
     arrived = []
 
@@ -34,7 +36,7 @@ def receiver(status=200):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}", arrived
@@ -58,3 +60,8 @@ def attributes(pairs):
         return getattr(value, value.WhichOneof("value"))
 
     return {pair.key: plain(pair.value) for pair in pairs}
+
+
+if __name__ == "__main__":
+    with receiver(port=int(sys.argv[1])):
+        signal.pause()
