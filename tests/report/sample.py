@@ -6,10 +6,10 @@ plot has something to show. Not aware of how figures are computed from records.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
-import math
 import numpy as np
 from PIL import Image, ImageDraw
 
