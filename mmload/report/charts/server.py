@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmload.report.axes import Linear, up_to
@@ -21,6 +21,7 @@ HITS = Key("cache hits, of look-ups", "green", "7 3", shape="triangle", width=1.
 GPU = Key("GPU in use", "purple", "2 3", shape="diamond", width=1.75)
 _ABSENT = "No metrics page of the target was found (target.metrics_url)"
 _ROWS = 40
+_ZONES = 180
 
 
 def queue(measured: Measured) -> Chart:
@@ -53,6 +54,7 @@ def queue(measured: Measured) -> Chart:
         plot.line(columns["waiting"], Key("", WAITING.role))
         plot.line(columns["running"], RUNNING)
         plot.line(here, HERE)
+        plot.zones(_zones(columns, lambda name, v: f"{count(v)} {name}"))
         return plot.scene
 
     waiting = measured.part("server", "waiting")
@@ -90,6 +92,8 @@ def use(measured: Measured) -> Chart:
         draw_phases(plot, measured)
         for key, column in told.items():
             plot.line(column, key)
+        by_label = {key.label: column for key, column in told.items()}
+        plot.zones(_zones(by_label, lambda name, v: f"{name} {percent(v)}"))
         return plot.scene
 
     missing = [key.label for key in keys.values() if key not in told]
@@ -101,6 +105,22 @@ def use(measured: Measured) -> Chart:
 def _column(measured: Measured, name: str) -> list[tuple[float, float | None]]:
     found: Mapping[str, Any] = measured.series.get("server") or {}
     return [(float(t), v) for t, v in zip(found.get("t_s") or (), found.get(name) or (), strict=False)]
+
+
+def _zones(
+    columns: Mapping[str, list[tuple[float, float | None]]], said: Callable[[str, float | None], str]
+) -> list[tuple[float, float, str]]:
+    """What a pointer is told in each stretch: every column's highest value there."""
+    times = [t for t, _ in next(iter(columns.values()))]
+    step = max(1, -(-len(times) // _ZONES))
+    found = []
+    for k in range(0, len(times) - 1, step):
+        end = times[min(k + step, len(times) - 1)]
+        words = [
+            said(name, highest([v for _, v in column[k : k + step]])) for name, column in columns.items()
+        ]
+        found.append((times[k], end, "\n".join([clock(times[k]), *words])))
+    return found
 
 
 def _over_time(measured: Measured) -> Table:
