@@ -146,3 +146,21 @@ def test_sessions_of_a_lost_worker_are_taken_over_whole() -> None:
     starts = {a.seq for a in left if a.due_ns == a.began_ns}
     assert starts == {*mine.seq[1:].tolist(), *lost.after(from_ns).seq.tolist()}
     assert (second in left) == (second is not None)
+
+
+def test_of_a_lost_worker_only_the_first_unknown_turn_of_a_session_can_have_been_sent() -> None:
+    script = Path(__file__).with_name("lost_in_master.py")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-3000:]
+    s = 10**9
+    assert json.loads(done.stdout) == [
+        [1, "failed", "worker_lost", 1, 0, 0],
+        [2, "not_sent", "worker_lost", 0, 0, 0],
+        [3, "failed", "worker_lost", 1, 5 * s, 5 * s],
+        [4, "not_sent", "worker_lost", 0, 5 * s, 5 * s],
+        [5, "not_sent", "worker_lost", 0, 5 * s, 5 * s],
+        *[
+            [n, "not_sent", "worker_lost", 0, t * s, t * s]
+            for n, t in zip(range(6, 12), [10] * 3 + [15] * 3, strict=True)
+        ],
+    ]
