@@ -17,7 +17,7 @@ from mmload.summary import RUN_JOURNAL, SCORES_JOURNAL
 
 _GAP: Final = 1 << 32
 """More than a block has numbers: those of a closed loop begin 2**24 apart."""
-_TIMES: Final = ("due_ns", "sent_ns", "first_byte_ns", "first_token_ns", "end_ns", "first_reasoning_ns")
+_TIMES: Final = tuple(name for name in Record._fields if name.endswith("_ns"))
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from synthetic import Stretch, synthetic_run
 
 from mmload.compare.driving import Contender, _same_work, rotated
-from mmload.compare.pooling import pool
+from mmload.compare.pooling import _Shift, pool
 from mmload.launch.finish import finish
-from mmload.model import InputError
+from mmload.model import InputError, Record
 from mmload.profile import Profile
 from mmload.summary import RunReader
 
@@ -94,3 +94,12 @@ def test_another_model_is_the_same_work_and_another_rate_is_not(tmp_path, monkey
     for other in (contender("faster", rpm=90), contender("streamed", streaming=1.0)):
         with pytest.raises(InputError, match=f"--candidate {other.name}"):
             _same_work([one, other], tmp_path)
+
+
+def test_every_time_of_a_record_moves_with_its_round():
+    made = Record(*([1] * len(Record._fields)))
+    moved = _Shift(10, 2, 1000).record(made)
+    assert (moved.seq, moved.phase) == (11, 3)
+    times = [name for name in Record._fields if name.endswith("_ns")]
+    assert "began_ns" in times and all(getattr(moved, name) == 1001 for name in times)
+    assert _Shift(10, 2, 1000).record(made._replace(began_ns=None)).began_ns is None
