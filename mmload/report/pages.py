@@ -112,9 +112,10 @@ def _gates(found: Mapping[str, Any]) -> list[str]:
 def capacity_headlines(found: Mapping[str, Any]) -> list[Headline]:
     """The figures that stand beside it."""
     alone, value = found.get("latency_only_rpm"), (found.get("rpm_at_quality") or {}).get("value")
-    over = (
-        f"{alone / value:.1f} times what holds at quality" if known(alone) and known(value) and value else ""
-    )
+    over = ""
+    if known(alone) and known(value) and value:
+        times = f"{alone / value:.1f}"
+        over = "as much as holds at quality" if times == "1.0" else f"{times} times what holds at quality"
     if known(alone) and "high" in (only := found.get("latency_only") or {}) and only["high"] is None:
         over = f"or more: latency gave way at no rate that was tried{f'; {over}' if over else ''}"
     spent, budget = found.get("spent") or {}, found.get("budget") or {}
@@ -279,7 +280,7 @@ def capacity_markdown(found: Mapping[str, Any]) -> str:
         f"{f'**{word}.** ' if word else ''}{value} {markdown_cell(capacity_sentence(found))}",
         *(markdown_cell(gate) for gate in _gates(found)),
         "",
-        *(f"- {h.label}: {h.value} {h.unit} ({markdown_cell(h.detail)})" for h in capacity_headlines(found)),
+        *(f"- {h.label}: {h.figure} ({markdown_cell(h.detail)})" for h in capacity_headlines(found)),
     ]
     lines += tables_in_markdown([_levels(found), _hysteresis(found), _fleet(found)])
     notes = [f"- {markdown_cell(str(note))}" for note in found.get("notes") or []]

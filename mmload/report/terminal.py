@@ -31,7 +31,7 @@ def conclusion(figures: Mapping[str, Any], profile: Profile, run_dir: Path, widt
     lines = [part for line in lines for part in wrap(line, width, subsequent_indent="  ")]
     lines.append("")
     for headline in headlines(measured):
-        head = f"  {headline.label:<32} {headline.value} {headline.unit}".rstrip()
+        head = f"  {headline.label:<32} {headline.figure}"
         lines.append(head)
         lines += wrap(terminal(headline.detail), width, initial_indent=" " * 35, subsequent_indent=" " * 35)
     if gates(measured):
@@ -60,7 +60,7 @@ def capacity_conclusion(found: Mapping[str, Any], folder: Path, width: int = 80)
     said = f"{WORDS[found['verdict']].upper()}: {value} {terminal(capacity_sentence(found))}"
     lines = [*wrap(said, width, subsequent_indent="  "), ""]
     for headline in capacity_headlines(found):
-        lines.append(f"  {headline.label:<32} {headline.value} {headline.unit}".rstrip())
+        lines.append(f"  {headline.label:<32} {headline.figure}")
         lines += wrap(terminal(headline.detail), width, initial_indent=" " * 35, subsequent_indent=" " * 35)
     lines += ["", *(_capacity_level(level)[:width] for level in found["levels"])]
     for note in found["notes"]:

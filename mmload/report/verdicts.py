@@ -112,6 +112,11 @@ class Headline:
     unit: str
     detail: str
 
+    @property
+    def figure(self) -> str:
+        """Value and unit; what is not known has none."""
+        return self.value if not self.unit or self.value == DASH else f"{self.value} {self.unit}"
+
 
 def headlines(measured: Measured) -> list[Headline]:
     """Requests per minute at quality, cost per good query, p95, and whether to trust the run."""
