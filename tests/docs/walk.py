@@ -67,7 +67,7 @@ def shortened(text: str) -> str:
     for key in ("phase", "gates", "slo", "drain_s"):
         ocr.pop(key, None)
     if "capacity" in ocr:
-        ocr["capacity"] = {"start_rpm": 60, "max_rpm": 60}
+        ocr["capacity"] = {"start_rpm": 30, "max_rpm": 30}
     return tomli_w.dumps(profile)
 
 
