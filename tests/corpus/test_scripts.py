@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from synthetic import make_items
 
 from mmload.corpus import Ask, Scripts, arrange
 from mmload.model import InputError
@@ -97,3 +101,22 @@ def test_one_turn_makes_no_scripts_and_too_few_items_are_refused() -> None:
 def test_another_seed_puts_other_items_together() -> None:
     sessions = Sessions(turns=2)
     assert arrange(sessions, plain(20), 1) != arrange(sessions, plain(20), 2)
+
+
+def test_a_picture_is_shown_once_in_its_session_and_what_is_carried_adds_up() -> None:
+    items = make_items(4)
+    items = [replace(item, images=items[0].images) if n in (1, 3) else item for n, item in enumerate(items)]
+    made = Scripts(((0, 1, 2), (3,)), 4)
+    assert made.fresh(items) == [items[0].images, (), items[2].images, items[0].images]
+    assert made.carried([1, 10, 100, 1000], [5, 50, 500, 5000]) == [
+        1,
+        1 + 5 + 10,
+        1 + 5 + 10 + 50 + 100,
+        1000,
+    ]
+
+
+def test_a_journal_gives_the_scripts_of_its_run_back() -> None:
+    made = made_of(plain(10), turns=3)
+    assert Scripts.of_run(json.loads(json.dumps({"scripts": made.turns})), 10) == made
+    assert Scripts.of_run({"scripts": None}, 10) is None and Scripts.of_run({}, 10) is None
