@@ -227,6 +227,8 @@ class Attempt(HTTPResponseParser):
 
     def conclude(self) -> None:
         """Turn what came into a verdict: ``failure`` stays ``None`` for a whole, good answer."""
+        # Methods of its own, if the head came in pieces: it would wait for a collection, with its headers.
+        self._on_header_field = self._on_header_value = self._on_status
         if self.failure is not None:
             return
         status = self.status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import pairwise
 
 from hypothesis import given
@@ -65,3 +66,22 @@ def test_bytes_behind_the_answer_make_the_connection_unfit() -> None:
     found = _read(_ANSWER + b"HTTP/1.1 200 OK\r\n", [])
     assert found.complete
     assert not found.reusable
+
+
+def test_an_attempt_is_gone_with_its_last_reference_however_its_head_came() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for cuts in ([], [9, 40], list(range(1, 60))):
+            _read(_ANSWER, cuts).conclude()
+            flood = Attempt(OpenAIChat("m"), 1 << 20)
+            for _ in range(40):
+                flood.take(
+                    b"HTTP/1.1 200 OK\r\n" if not flood.received else b"X-A: " + b"a" * 2000 + b"\r\n", 1
+                )
+            assert flood.failure is not None
+            flood.conclude()
+            del flood
+        assert not [o for o in gc.get_objects() if type(o) is Attempt]
+    finally:
+        gc.enable()
