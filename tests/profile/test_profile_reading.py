@@ -384,7 +384,7 @@ def test_the_key_may_be_in_a_file_that_the_environment_names(tmp_path: Path) -> 
     assert api_key(target, {"MY_KEY_FILE": str(file)}) == "from-a-file"
     assert api_key(target, {"MY_KEY": "set", "MY_KEY_FILE": str(file)}) == "set"
     file.write_text("\n")
-    with pytest.raises(InputError, match="MY_KEY is not set; .* or MY_KEY_FILE to a file"):
+    with pytest.raises(InputError, match=r"MY_KEY is not set; .* or MY_KEY_FILE to a file"):
         api_key(target, {"MY_KEY_FILE": str(file)})
     with pytest.raises(InputError, match=r"MY_KEY_FILE: the file .*none cannot be read \(No such file"):
         api_key(target, {"MY_KEY_FILE": str(tmp_path / "none")})
