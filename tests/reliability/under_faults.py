@@ -113,7 +113,7 @@ def _wrong(
         return f"one took {slowest:.2f} s"
     if opened > n / 1000:
         return f"{opened} good requests opened their connection when they were due"
-    if rss[1] > rss[0] + 24:
+    if rss[1] > rss[0] + 12:
         return f"memory grew from {rss[0]:.0f} to {rss[1]:.0f} MiB"
     if not share * 0.5 <= 1 - counts.get("ok", 0) / n <= share * 1.3 + 0.01:
         return f"{counts} at a share of {share}"
