@@ -37,8 +37,13 @@ class Shown(NamedTuple):
         return f"{self.page}: {self.line}"
 
     @property
+    def bare(self) -> str:
+        """Wherever the program is."""
+        return self.line.removeprefix(".venv/bin/")
+
+    @property
     def words(self) -> list[str]:
-        return shlex.split(re.sub(r"\s[12]?>\s*\S+", "", self.line.removeprefix(".venv/bin/")))
+        return shlex.split(re.sub(r"\s[12]?>\s*\S+", "", self.bare))
 
     @property
     def verb(self) -> str:
@@ -46,8 +51,7 @@ class Shown(NamedTuple):
 
     @property
     def why_not(self) -> str:
-        line = self.line.removeprefix(".venv/bin/")
-        return next((why for start, why in NOT_HERE.items() if line.startswith(start)), "")
+        return next((why for start, why in NOT_HERE.items() if self.bare.startswith(start)), "")
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:

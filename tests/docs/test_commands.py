@@ -184,7 +184,7 @@ HERE = {page: [s for s in EVERY if s.page == name_of(page) and not s.why_not] fo
 SEEN: set[str] = set()
 for _page, _shown in HERE.items():
     # A run takes seconds: what an earlier page has run as well is run there.
-    HERE[_page] = [s for s in _shown if not (s.verb == "run" and (s.line in SEEN or SEEN.add(s.line)))]
+    HERE[_page] = [s for s in _shown if not (s.verb == "run" and (s.bare in SEEN or SEEN.add(s.bare)))]
 WALKED = [page for page, shown in HERE.items() if shown]
 
 

@@ -67,7 +67,7 @@ def shortened(text: str) -> str:
     for key in ("phase", "gates", "slo", "drain_s"):
         ocr.pop(key, None)
     if "capacity" in ocr:
-        ocr["capacity"] = {"start_rpm": 30, "max_rpm": 30}
+        ocr["capacity"] = {"start_rpm": 600, "max_rpm": 600}
     return tomli_w.dumps(profile)
 
 
