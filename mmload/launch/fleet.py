@@ -167,7 +167,9 @@ def _load_writers() -> None:
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, get_native_id(), 5)
     importlib.import_module("mmload.launch.finish")
-    importlib.import_module("mmload.report.folder")
+    from mmload.report import folder
+
+    folder.prepare()
 
 
 def _await(child: Child, patience_s: float, interrupt: Interrupt) -> None:

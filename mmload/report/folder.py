@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from mmload.profile import Profile
 from mmload.report import html, junit, markdown, raster, svg
 from mmload.report.charts import draw_all
 from mmload.report.escape import redact
 from mmload.report.files import write_bytes, write_text
 from mmload.report.measured import Measured
+from mmload.report.scene import Scene, Text
 from mmload.report.table import Chart
 
 
@@ -50,6 +53,13 @@ def write(
     for name, text in texts.items():
         write_text(run_dir / name, text)
     return [run_dir / name for name in texts] + _plots(run_dir / "plots", charts)
+
+
+def prepare() -> None:
+    """What the first report of a process would wait for: fonts, templates, pyarrow's look for a pandas."""
+    raster.png(Scene(8, 8, [Text(0, 4, "0"), Text(0, 8, "0", bold=True)]))
+    html.prepare()
+    pa.array([0])
 
 
 def _plots(folder: Path, charts: Mapping[str, Chart]) -> list[Path]:

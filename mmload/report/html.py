@@ -27,6 +27,7 @@ from mmload.report.wording import REGRESSION
 
 WIDE, PHONE = 1000.0, 400.0
 _MOST_SPANS = 60
+_RUN = "run.html.j2"
 _HERE = Path(__file__).parent / "templates"
 
 
@@ -42,6 +43,11 @@ def _engine() -> Environment:
     )
     engine.filters["plot"] = both_widths
     return engine
+
+
+def prepare() -> None:
+    """Compile the templates of a run's page."""
+    _engine().get_template(_RUN)
 
 
 def _shown(value: Any) -> Any:
@@ -80,7 +86,7 @@ def page(measured: Measured, charts: Mapping[str, Chart] | None = None) -> str:
     """The report of one run."""
     run = measured.part("run")
     return render(
-        "run.html.j2",
+        _RUN,
         title=f"{run.get('profile') or measured.profile.name}: {verdicts.WORDS[verdicts.word(measured)]}",
         run=run,
         spans=_spans(measured),
