@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -211,13 +210,12 @@ def _changes(text: str, change: str) -> list[str]:
         return []
     if not change.endswith(".toml") or "=" in change:
         return [change]
+    from mmload.profile import tables
+
     try:
-        found = tomllib.loads(Path(change).read_text("utf-8"))
-    except OSError as e:
-        raise InputError(f"--candidate {text}: {change} cannot be read ({e.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise InputError(f"--candidate {text}: {change}: {e}") from None
-    return list(_flat(found))
+        return list(_flat(tables(Path(change))))
+    except InputError as e:
+        raise InputError(f"--candidate {text}: {e}") from None
 
 
 def _flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -3,7 +3,7 @@
 Not aware of how a shape, a task or a wire adapter works: it knows their names and their keys only.
 """
 
-from mmload.profile.reading import api_key, frozen_toml, judge_key, key_in, load, to_toml_dict
+from mmload.profile.reading import api_key, frozen_toml, judge_key, key_in, load, tables, to_toml_dict
 from mmload.profile.schema import (
     Arrivals,
     Capacity,
@@ -45,5 +45,6 @@ __all__ = [
     "judge_key",
     "key_in",
     "load",
+    "tables",
     "to_toml_dict",
 ]

@@ -180,6 +180,11 @@ def _key(table: str, variable: str | None, whose: str, environment: Mapping[str,
     return key
 
 
+def tables(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file, nothing checked. Raises ``InputError``."""
+    return _parse(path, _text(path))
+
+
 def _text(path: Path) -> str:
     try:
         with path.open("rb") as file:
