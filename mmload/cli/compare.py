@@ -195,7 +195,7 @@ def _contenders(
         changes.setdefault(name, []).extend(_changes(text, change))
     if len(changes) < 2:
         raise InputError(
-            f"{path}: a comparison takes two candidates or more: "
+            f"{path}: a comparison takes two candidates or more, each with a name of its own: "
             "--candidate large --candidate small:target.model=sim-small"
         )
 
