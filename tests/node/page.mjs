@@ -47,6 +47,9 @@ async function open(options) {
     if (options.act) found.acts = await page.evaluate(act);
     found.background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     if (options.axe !== false) {
+      // Wherever the page was scrolled to, the pointer may rest on another plot, whose tip covers what is below.
+      await page.mouse.move(0, 0);
+      await page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
       // The page's own policy forbids foreign script; the inspector's evaluate is not bound by it.
       await page.evaluate(axe);
       const result = await page.evaluate(() => globalThis.axe.run(document, {
