@@ -8,6 +8,7 @@ imported when it is called, so that ``mmload --help`` needs nothing but click.
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import sys
 import tempfile
@@ -88,7 +89,10 @@ def program() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program and exit. An error that a user can act on is one message, never a traceback."""
-    sys.exit(run_program(arguments))
+    code = run_program(arguments)
+    # What is left goes with the process: to search it for cycles once more would take 0.2 s.
+    gc.freeze()
+    sys.exit(code)
 
 
 def run_program(arguments: Sequence[str] | None = None) -> int:

@@ -39,6 +39,8 @@ class Child:
         self, name: str, module: str, arguments: Sequence[str], logs: Path, pipe: bool = False
     ) -> None:
         self.name = name
+        self.said_all = False
+        """Nothing that it still does is worth waiting for."""
         self.log = logs / f"{name}.log"
         logs.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
@@ -88,7 +90,7 @@ class Child:
         if self.alive:
             self.signal(signal.SIGTERM)
             try:
-                self.process.wait(patience_s)
+                self.process.wait(0 if self.said_all else patience_s)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()

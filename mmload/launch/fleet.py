@@ -101,7 +101,8 @@ class Fleet:
         """The master has ended: let the scorer read to the end. Raises ``MmloadError`` if it failed."""
         if self._scraper is not None:
             self._scraper.stop()
-        # The last frame is the master's last word; what it then takes to leave is not waited for.
+        # The last frame is the master's last word; Locust's then sleeps for half a second.
+        self.master.said_all = self.ended
         code = 0 if self.ended else self.master.process.wait()
         if self.scorer is None or (code and not self._has_begun()):
             if interrupt.count:
