@@ -57,12 +57,8 @@ class Plan:
 
     @property
     def prompt_tokens(self) -> list[int]:
-        """Text that each item's request carries, what was said before in its session included (estimated)."""
-        items = self.suite.items
-        own = [item.prompt_tokens for item in items]
-        if self.scripts is None:
-            return own
-        return self.scripts.carried(own, [corpus.reference_tokens(item) for item in items])
+        """Text that each item's request carries (``corpus.text_tokens``)."""
+        return corpus.text_tokens(self.suite.items, self.scripts)
 
     @property
     def bursts(self) -> list[tuple[float, float]]:

@@ -10,13 +10,12 @@ import base64
 import http.client
 import io
 import json
-import ssl
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from mmload.launch.target import hung_up_after
+from mmload.launch.target import connection_to, hung_up_after
 from mmload.model import InputError
 
 _MAX_BODY: Final = 4 * 1024 * 1024
@@ -123,13 +122,7 @@ def _request(method: str, url: str, key: str | None, body: bytes | None, timeout
         headers["Content-Type"] = "application/json"
     if key:
         headers["Authorization"] = f"Bearer {key}"
-    secure = parts.scheme == "https"
-    address = (parts.hostname, parts.port)
-    connection = (
-        http.client.HTTPSConnection(*address, timeout=timeout_s, context=ssl.create_default_context())
-        if secure
-        else http.client.HTTPConnection(*address, timeout=timeout_s)
-    )
+    connection = connection_to(parts, timeout_s, tls_verify=True)
     start = time.perf_counter()
     try:
         with hung_up_after(connection, timeout_s):

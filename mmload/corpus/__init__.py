@@ -8,7 +8,7 @@ from __future__ import annotations
 from mmload.corpus.bodies import Bodies, EncodeItem, encode, streams
 from mmload.corpus.build import build, default_cache, location
 from mmload.corpus.preview import preview
-from mmload.corpus.scripts import Ask, Scripts, arrange, reference, reference_tokens, scripts
+from mmload.corpus.scripts import Ask, Scripts, arrange, reference, scripts, text_tokens
 from mmload.corpus.suite import NoncesBut, Suite, load, load_items, nonces, strata, verify
 
 __all__ = [
@@ -28,9 +28,9 @@ __all__ = [
     "nonces",
     "preview",
     "reference",
-    "reference_tokens",
     "scripts",
     "strata",
     "streams",
+    "text_tokens",
     "verify",
 ]

@@ -113,6 +113,12 @@ def reference_tokens(item: Item) -> int:
     return -(-len(reference(item)) // 4)
 
 
+def text_tokens(items: Sequence[Item], scripts: Scripts | None) -> list[int]:
+    """By item, text that its request carries, what was said before in its session included (estimated)."""
+    own = [item.prompt_tokens for item in items]
+    return scripts.carried(own, [reference_tokens(item) for item in items]) if scripts else own
+
+
 def scripts(sessions: Sessions, items: Sequence[Item], seed: int) -> Scripts | None:
     """Scripts over the items of a suite; None if every session has one turn."""
     asks = [Ask(i.task, i.system, i.twin or i.id, tuple(m.sha256 for m in i.images)) for i in items]

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -78,6 +79,11 @@ class RunInfo:
     planned_rpm: tuple[float, ...] | None = None
     """Rate that the shapes ask for in each bin, if the caller knows the shapes."""
 
+    @cached_property
+    def counts(self) -> npt.NDArray[np.bool_]:
+        """By phase, whether it counts: it is no warm-up."""
+        return np.array([not phase.warmup for phase in self.phases], bool)
+
     @classmethod
     def from_header(
         cls,
@@ -99,7 +105,8 @@ class RunInfo:
         slos = [profile.slo_of(i.task) for i in items]
         scripts = Scripts.of_run(header, len(items))
         slices, slice_of = _slices(items, scripts)
-        formula = np.array(_formula_tokens(items, profile.target.model, scripts), np.int64)
+        texts = corpus.text_tokens(items, scripts)
+        formula = np.array(_formula_tokens(items, texts, profile.target.model, scripts), np.int64)
         end_s = phases[-1].end_ns / NS_PER_S
         return cls(
             header=header,
@@ -117,7 +124,7 @@ class RunInfo:
             formula_tokens=formula,
             input_estimate=tuple(
                 text if tokens < 0 else int(tokens)
-                for text, tokens in zip(_text_tokens(items, scripts), formula.tolist(), strict=True)
+                for text, tokens in zip(texts, formula.tolist(), strict=True)
             ),
             slices=slices,
             slice_of=slice_of,
@@ -242,7 +249,9 @@ def _started(header: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _formula_tokens(items: Sequence[Item], model: str, scripts: Scripts | None) -> list[int]:
+def _formula_tokens(
+    items: Sequence[Item], texts: Sequence[int], model: str, scripts: Scripts | None
+) -> list[int]:
     """Of text and pictures that each item's request carries, earlier turns included; -1 if unknown."""
     shown = scripts.fresh(items) if scripts else [item.images for item in items]
     each = [[image_tokens(model, image.width, image.height) for image in images] for images in shown]
@@ -251,13 +260,7 @@ def _formula_tokens(items: Sequence[Item], model: str, scripts: Scripts | None) 
     if scripts is not None:
         nothing = [0] * len(items)
         vision, unknown = scripts.carried(vision, nothing), scripts.carried(unknown, nothing)
-    texts = _text_tokens(items, scripts)
     return [-1 if bad else text + seen for text, seen, bad in zip(texts, vision, unknown, strict=True)]
-
-
-def _text_tokens(items: Sequence[Item], scripts: Scripts | None) -> list[int]:
-    own = [item.prompt_tokens for item in items]
-    return scripts.carried(own, [corpus.reference_tokens(item) for item in items]) if scripts else own
 
 
 def _task_weights(profile: Profile, header: Mapping[str, Any], tasks: Sequence[str]) -> tuple[float, ...]:

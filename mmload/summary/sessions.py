@@ -28,14 +28,12 @@ def session_figures(
     first = turns.table.get(0)
     planned = 0 if first is None else int(first[M.PLANNED])
     begun = 0 if first is None else planned - int(first[M.NOT_SENT])
-    done = turns.completed.get(0)
-    completed = 0 if done is None else int(done[0])
     asked = info.profile.sessions
     return {
         "planned": planned,
         "begun": begun,
-        "completed": completed,
-        "completed_ratio": ratio(completed, planned),
+        "completed": turns.completed,
+        "completed_ratio": ratio(turns.completed, planned),
         "turns_mean": rounded(info.scripts.mean),
         "think_time_s": asked.think_time_s,
         "think": asked.think,

@@ -16,6 +16,7 @@ from mmload.histogram import Ints
 from mmload.intervals import CONFIDENCE, Estimate, mcnemar, student_p, t_quantile
 from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import Summary
+from mmload.summary.view import rounded
 
 Floats = npt.NDArray[np.float64]
 _CERTAIN: Final = 0.01
@@ -125,15 +126,11 @@ def stability_figures(found: Stability | None, loss_max: float | None) -> dict[s
         return {}
     drift = found.drift
     return {
-        "noise_floor": _rounded(found.noise_floor),
-        "smallest_loss": _rounded(found.smallest_loss),
-        "drift": _rounded(drift.value) if drift else None,
-        "drift_low": _rounded(drift.low) if drift else None,
-        "drift_high": _rounded(drift.high) if drift else None,
-        "drift_p_value": _rounded(found.p_value),
+        "noise_floor": rounded(found.noise_floor),
+        "smallest_loss": rounded(found.smallest_loss),
+        "drift": rounded(drift.value) if drift else None,
+        "drift_low": rounded(drift.low) if drift else None,
+        "drift_high": rounded(drift.high) if drift else None,
+        "drift_p_value": rounded(found.p_value),
         "findings": findings(found, loss_max),
     }
-
-
-def _rounded(x: float | None) -> float | None:
-    return None if x is None else round(x, 6)

@@ -113,7 +113,7 @@ class Summary:
         self._add_slices(c, rows, info)
         self._add_words(c, records, info)
         if info.scripts is not None:
-            measured = np.array([not p.warmup for p in info.phases], bool)[c.phase]
+            measured = info.counts[c.phase]
             self.turns.add_records(c, rows, info, measured)
         return c
 
@@ -133,7 +133,7 @@ class Summary:
         self.cells.add(key(joined.phase, joined.bin, info.task_of[item]), rows)
         keys = item_key(joined.phase, _item_block(joined, info), item)
         self.item_scores.add(keys, rows[:, [M.N_SCORED, M.N_PASSED]])
-        measured = np.array([not p.warmup for p in info.phases], bool)[joined.phase]
+        measured = info.counts[joined.phase]
         self._add_slice_scores(info.slice_of[item[measured]], rows[measured])
         if info.scripts is not None:
             self.turns.add_scores(info.turn_of[item[measured]], rows[measured])
@@ -216,7 +216,7 @@ class Summary:
         return found
 
     def _add_slices(self, c: Columns, of: Ints, info: RunInfo) -> None:
-        warm = np.array([p.warmup for p in info.phases], bool)[c.phase]
+        warm = ~info.counts[c.phase]
         mine = info.slice_of[c.item[~warm]]
         ok, sent, timed = c.ok[~warm], ~c.not_sent[~warm], c.timed[~warm]
         rows = np.zeros((len(mine), len(S)), np.int64)
@@ -241,7 +241,7 @@ class Summary:
             self.slices.add(numbers[:, dimension], rows)
 
     def _add_words(self, c: Columns, records: Sequence[Record], info: RunInfo) -> None:
-        measured = np.array([not p.warmup for p in info.phases], bool)[c.phase]
+        measured = info.counts[c.phase]
         self.cases.add_records(c, measured)
         for i in np.flatnonzero(~c.ok).tolist():
             r = records[i]

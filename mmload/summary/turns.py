@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-
 from mmload.histogram import Histogram, IntervalCounts, Ints
 from mmload.summary.measures import Columns, M
 from mmload.summary.run_info import RunInfo
@@ -21,15 +19,14 @@ class TurnSums:
         self.table = Table(len(M))
         self.latency = IntervalCounts()
         """By ``metric << 8 | turn``."""
-        self.completed = Table(1)
-        """Sessions whose last turn was answered, under key 0."""
+        self.completed = 0
+        """Sessions whose last turn was answered."""
 
     def add_records(self, c: Columns, rows: Ints, info: RunInfo, measured: Any) -> None:
         """``rows`` of ``M`` by record; ``measured``: bool by record, false in a warm-up."""
         turn, last = info.turn_of[c.item], info.last_turn[c.item]
         self.table.add(turn[measured], rows[measured])
-        done = int((measured & c.ok & last).sum())
-        self.completed.add(np.zeros(1, np.int64), np.array([[done]], np.int64))
+        self.completed += int((measured & c.ok & last).sum())
         for number, mask, values in (
             (0, c.timed, c.e2e_us),
             (1, c.has_service, c.service_us),
@@ -48,16 +45,16 @@ class TurnSums:
     def merge(self, other: TurnSums) -> None:
         self.table.merge(other.table)
         self.latency.merge(other.latency)
-        self.completed.merge(other.completed)
+        self.completed += other.completed
 
-    def parts(self) -> tuple[bytes, bytes, bytes]:
-        return self.table.to_bytes(), self.latency.to_bytes(), self.completed.to_bytes()
+    def parts(self) -> tuple[bytes, bytes, int]:
+        return self.table.to_bytes(), self.latency.to_bytes(), self.completed
 
     @classmethod
-    def of_parts(cls, parts: tuple[bytes, bytes, bytes]) -> TurnSums:
+    def of_parts(cls, parts: tuple[bytes, bytes, int]) -> TurnSums:
         made = cls()
         made.table, made.latency = Table.from_bytes(parts[0]), IntervalCounts.from_bytes(parts[1])
-        made.completed = Table.from_bytes(parts[2])
+        made.completed = parts[2]
         return made
 
     def __eq__(self, other: object) -> bool:

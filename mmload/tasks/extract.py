@@ -96,8 +96,9 @@ class Extract(DrawnTask):
         readable = want.answerable
         if not readable:
             sheet, marks = _blinded(aside, want, document, sheet, marks)
-        other = lambda: drawn(aside, want, kind, nonce="")[1].image  # noqa: E731  # reads better in place
-        images, which, place = among(aside, want, sheet.image, other)
+        images, which, place = among(
+            aside, want, sheet.image, lambda: drawn(aside, want, kind, nonce="")[1].image
+        )
         answer = {"doc_type": kind, "fields": document.fields, "line_items": document.items}
         asked = ", ".join([*document.fields, *(["line_items"] if document.items else [])])
         doc = "log table's ERROR row" if kind == "log" else kind
