@@ -49,7 +49,7 @@ bench: $(VENV)/.test
 
 soak: $(VENV)/.test
 	$(BIN)/python tests/reliability/crashes.py --moments 20
-	$(BIN)/python tests/reliability/under_faults.py --rps 500 --seconds 12
+	$(BIN)/python tests/reliability/under_faults.py --rps 500 --seconds 12 --repeat 5
 	$(BIN)/python tests/reliability/in_flight.py --rps 1000 --hold 5
 	$(BIN)/python tests/reliability/two_hours.py --hours 2 --rps 100
 	$(BIN)/python tests/reliability/long_run.py --requests 1000000 --rps 4000

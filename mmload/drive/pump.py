@@ -40,6 +40,9 @@ _SWEEP_S: Final = 0.05
 _TICK_NS: Final = 20 * NS_PER_MS
 """How often a closed-loop phase looks whether its shape allows more lanes."""
 _HEARTBEAT_NS: Final = 100 * NS_PER_MS
+_CATCH_UP_NS: Final = NS_PER_S
+"""Who was stopped, or starved of its core, for minutes must not come down on the target with all that fell
+due meanwhile: as much of the plan as falls due in this time is sent late, what is older is not sent."""
 _CUT: Final = (ErrorKind.SESSION_CUT, "the drain time ended before its session had come so far")
 
 
@@ -144,9 +147,12 @@ class Traffic:
         """The next arrival for the calling lane; parks it until there is one."""
         if self._backlog:
             return self._backlog.popleft()
-        if self._arrivals.due_ns <= time.monotonic_ns() - self.t0_ns and self.t0_ns:
+        now = time.monotonic_ns() - self.t0_ns
+        if self._arrivals.due_ns <= now and self.t0_ns:
             # Many answers may have come at once: what fell due meanwhile need not wait for the pump.
-            return self._arrivals.pop()
+            self._pass_over(now)
+            if self._arrivals.due_ns <= now:
+                return self._arrivals.pop()
         arrival = self._closed_arrival()
         if arrival is not None:
             return arrival
@@ -184,7 +190,7 @@ class Traffic:
             if turn.due_ns + self.t0_ns < self._armed_ns:
                 self._rearm(time.monotonic_ns())
             return
-        kind, detail = self._no_more or (ErrorKind.SESSION_ENDED, f"a turn before it ended as {error}")
+        kind, detail = self._no_more or _turn_before(error)
         for left in sessions.rest(arrival._replace(due_ns=end_ns)):
             self._not_sent(left, kind, detail)
 
@@ -252,6 +258,7 @@ class Traffic:
         now = now_ns - t0
         if self.sessions is not None and now >= self.end_ns + self._drain_ns:
             self._settle(now)  # before what came due meanwhile is sent
+        self._pass_over(now)
         for _ in range(_BURST):
             if arrivals.due_ns > now:
                 now = time.monotonic_ns() - t0
@@ -267,6 +274,20 @@ class Traffic:
         self._rearm(now_ns, look)
         if now_ns - t0 >= self.end_ns:
             self._settle(now_ns - t0)
+
+    def _pass_over(self, now: int) -> None:
+        """Send nothing of what fell due while this generator stood still, but for the last of it."""
+        arrivals = self._arrivals
+        while arrivals.due_ns < now - _CATCH_UP_NS:
+            arrival = arrivals.pop()
+            late_s = (now - arrival.due_ns) / NS_PER_S
+            self._not_sent(
+                arrival,
+                ErrorKind.SCHEDULE_DROP,
+                f"the generator stood still: {late_s:.1f} s after it was due",
+            )
+            for turn in self.sessions.rest(arrival) if self.sessions is not None else ():
+                self._not_sent(turn, *_turn_before(ErrorKind.SCHEDULE_DROP))
 
     def _settle(self, now: int) -> None:
         """After the last phase: finished once nothing is in flight, or the drain time is over."""
@@ -305,3 +326,8 @@ class Traffic:
 
     def _not_sent(self, arrival: Arrival, kind: ErrorKind, detail: str) -> None:
         self.outbox.add(not_sent(arrival, self.index, self.endpoint.length[arrival.item], kind, detail), None)
+
+
+def _turn_before(error: str) -> tuple[ErrorKind, str]:
+    """Why a turn will not be sent after one that ended as ``error``."""
+    return ErrorKind.SESSION_ENDED, f"a turn before it ended as {error}"

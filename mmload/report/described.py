@@ -281,7 +281,8 @@ ERRORS: Final = {
     ErrorKind.LOCAL_FD_EXHAUSTED: "no file descriptor left here",
     ErrorKind.LOCAL_PORT_EXHAUSTED: "no local port left here",
     ErrorKind.LOCAL_CANCELLED: "the run ended before the request could",
-    ErrorKind.SCHEDULE_DROP: "no lane came free before its phase and the drain time had passed",
+    ErrorKind.SCHEDULE_DROP: "no lane came free before the drain ended, or the generator had stood still "
+    "for over a second",
     ErrorKind.SESSION_ENDED: "never sent: an earlier turn of its session failed or was shed",
     ErrorKind.SESSION_CUT: "never sent: the drain time ended before its session had come so far",
     ErrorKind.WORKER_LOST: "its worker was lost",

@@ -26,7 +26,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     ErrorKind.LOCAL_FD_EXHAUSTED: "raise the limit of open files (ulimit -n) or lower target.max_in_flight",
     ErrorKind.LOCAL_PORT_EXHAUSTED: "keep connections alive, or widen net.ipv4.ip_local_port_range",
     ErrorKind.LOCAL_CANCELLED: "raise drain_s, or let the run end by itself",
-    ErrorKind.SCHEDULE_DROP: "raise target.max_in_flight or --workers",
+    ErrorKind.SCHEDULE_DROP: "raise target.max_in_flight or --workers, and keep the machine otherwise idle",
     ErrorKind.WORKER_LOST: "see why the worker ended (out of memory, killed), then run again",
     ErrorKind.INTERNAL_BUG: "this is a fault of mmload: please report it with the journal",
 }

@@ -1,7 +1,7 @@
 """Sessions through the real pump, with lanes that answer after so long; in an interpreter of its own.
 
 Reads one JSON object from stdin: ``cases``, prints for each the records that came out, as objects. The pump
-waits in real time; a case lasts well under a second.
+waits in real time; a case lasts under three seconds. For ``still_s`` none of it runs.
 """
 
 import json
@@ -83,6 +83,11 @@ def run(case: dict) -> list[dict]:
             for _ in range(case.get("lanes", 8)):
                 Lane(traffic, kept, case)
             traffic.start(t0)
+        if "still_s" in case:
+            gevent.sleep(0.15)
+            until = time.monotonic() + case["still_s"]
+            while time.monotonic() < until:
+                pass
         if "stop_ms" in case:
             gevent.sleep(case["stop_ms"] / 1e3)
             for traffic in traffics:

@@ -26,6 +26,7 @@ CASES: dict[str, dict[str, Any]] = {
     "interrupted": {"stop_ms": 250},
     "the drain ends": {"think_ms": 400, "drain_s": 0.28},
     "too few lanes": {"lanes": 1, "answer_ms": 150, "drain_s": 0.2},
+    "the generator stands still": {"still_s": 1.6},
 }
 USUAL = {"rpm": 1800, "seconds": 0.4, "think_ms": 50, "answer_ms": 20, "drain_s": 5}
 
@@ -112,6 +113,15 @@ def test_without_a_lane_in_time_turns_are_dropped_and_those_after_them_cut(
         ("not_sent", "schedule_drop"),
         ("not_sent", "session_cut"),
     }
+
+
+def test_what_fell_due_over_a_second_before_a_stall_ended_is_not_sent_nor_are_the_turns_after_it(
+    ran: dict[str, list[dict[str, Any]]],
+) -> None:
+    found = kinds(ran["the generator stands still"])
+    assert set(found) == {("ok", ""), ("not_sent", "schedule_drop"), ("not_sent", "session_ended")}
+    dropped = [r for r in ran["the generator stands still"] if r["error"] == "schedule_drop"]
+    assert len(dropped) >= 2 and all("the generator stood still" in r["error_detail"] for r in dropped)
 
 
 @given(answers=st.lists(st.integers(0, 3 * 10**9), min_size=1, max_size=40), seed=st.integers(0, 5))
