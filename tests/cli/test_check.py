@@ -54,13 +54,16 @@ def test_json_is_the_only_thing_on_stdout_and_adds_up(mmload: Run, small: Path) 
     assert result["sizes"] == "estimated"
 
 
-def test_a_built_suite_makes_the_sizes_exact(mmload: Run, small: Path) -> None:
-    guessed = mmload("check", small, "--json").json
-    assert mmload("fixtures", "build", small).code == 0
-    known = mmload("check", small, "--json").json
-    assert known["sizes"] == "measured"
+@pytest.mark.parametrize("name", ["smoke", "chat"])
+def test_a_built_suite_makes_the_sizes_exact_and_they_were_guessed_well(mmload: Run, name: str) -> None:
+    profile = ROOT / "traffic_profiles" / f"{name}.toml"
+    guessed = mmload("check", profile, "--json").json
+    assert mmload("fixtures", "build", profile).code == 0
+    known = mmload("check", profile, "--json").json
+    assert (guessed["sizes"], known["sizes"]) == ("estimated", "measured")
     assert known["schedule_sha256"] == guessed["schedule_sha256"]
-    assert 0.5 < known["bytes"] / guessed["bytes"] < 2
+    for key in ("bytes", "tokens_in", "tokens_out", "usd"):
+        assert 0.8 < known[key] / guessed[key] < 1.25, key
 
 
 def test_the_same_seed_gives_the_same_plan_for_any_number_of_workers(mmload: Run, small: Path) -> None:
