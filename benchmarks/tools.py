@@ -164,6 +164,13 @@ def locust_lines(url: str, work: Work) -> Said:
     return locust(url, work, lines=True)
 
 
+def bare_loop(url: str, work: Work) -> Said:
+    """The parts of mmload's sending path without anything that makes it a load tool; closed loop only."""
+    command = [sys.executable, str(HERE / "peers/bare_loop.py"), url, "--seconds", f"{work.seconds + 1:g}"]
+    out, cpu, wall = run(pinned([*command, "--users", str(work.users), "--body", str(work.body_bytes)]))
+    return Said(cpu, wall, json.loads(out))
+
+
 def aiohttp(url: str, work: Work) -> Said:
     """aiohttp (on uvloop where the peers' environment has it), closed or open loop."""
     python = PEER_VENV / "bin/python"
@@ -209,6 +216,7 @@ PEERS: dict[str, Tool] = {
     "locust": locust,
     "locust reading lines": locust_lines,
     "aiohttp": aiohttp,
+    "bare loop": bare_loop,
     "aiperf": aiperf,
     "guidellm": guidellm,
 }
