@@ -23,6 +23,7 @@ from benchmarks.tools import (
     HERE,
     PEERS,
     SERVER_CORE,
+    SLOW_PEERS,
     NotApplicable,
     NotInstalled,
     Work,
@@ -57,7 +58,7 @@ class Settings:
     seconds: float = 3.0
     repeat: int = 3
     slow_peers: bool = True
-    """aiperf and guidellm take ten seconds to start."""
+    """Without, aiperf and guidellm are named as left out."""
 
 
 def _median(values: list[float]) -> float:
@@ -90,10 +91,18 @@ def throughput(settings: Settings, only: str = "") -> Iterator[Row]:
             rates.setdefault("mmload", []).append(server.rate())
             unrecorded += server.stats["requests"] - result.recorded
             for tool, call in PEERS.items():
-                if tool == "aiperf" and (repeat or not settings.slow_peers or key in ("200kb", "1mb")):
-                    continue
-                _peer_rate(tool, call, work, rates, beside)
+                if tool in SLOW_PEERS and (reason := _left_out(settings, key)):
+                    beside[tool] = reason
+                elif not (tool in SLOW_PEERS and repeat):
+                    _peer_rate(tool, call, work, rates, beside)
         yield _rate_row(key, name, floor, rival, ratio, rates, beside, unrecorded)
+
+
+def _left_out(settings: Settings, key: str) -> str:
+    """Why the slow peers are not run for a row, if they are not."""
+    if key in ("200kb", "1mb"):
+        return "not measured: sends texts of its own"
+    return "" if settings.slow_peers else "left out (--fast)"
 
 
 def _peer_rate(
@@ -168,16 +177,27 @@ def _schedule_peers(work: Work, settings: Settings) -> dict[str, str]:
         with Reference(SERVER_CORE, truth=True) as server:
             PEERS["locust"](server.url("small"), work)
         beside["locust"] = f"constant_throughput: {_largest_volley(server.truth)} requests within one 10 ms"
-    if settings.slow_peers and work.rate in (200, 1_000):
-        try:
-            with Reference(SERVER_CORE) as server:
-                PEERS["aiperf"](server.url("small"), work)
-            beside["aiperf"] = f"{server.rate():,.0f} of {work.rate:,.0f}/s sent"
-        except NotInstalled:
-            beside["aiperf"] = "not installed"
-        except (RuntimeError, subprocess.TimeoutExpired, StopIteration) as error:
-            beside["aiperf"] = f"failed: {str(error)[-120:]}"
+    for tool in SLOW_PEERS if work.rate in (200, 1_000) else ():
+        beside[tool] = _said(settings, lambda tool=tool: _sent(tool, work))
     return beside
+
+
+def _sent(tool: str, work: Work) -> str:
+    with Reference(SERVER_CORE) as server:
+        PEERS[tool](server.url("small"), work)
+    return f"{server.rate():,.0f} of {work.rate:,.0f}/s sent"
+
+
+def _said(settings: Settings, measure: Callable[[], str]) -> str:
+    """What a slow peer gave, or why it gave nothing."""
+    if not settings.slow_peers:
+        return "left out (--fast)"
+    try:
+        return measure()
+    except NotInstalled:
+        return "not installed"
+    except (RuntimeError, subprocess.TimeoutExpired, StopIteration, KeyError) as error:
+        return f"failed: {str(error)[-120:]}"
 
 
 def _largest_volley(truth: Any) -> int:
@@ -198,13 +218,17 @@ def accuracy(settings: Settings) -> Iterator[Row]:
         work = Work("paced", seconds=seconds, rate=float(rate))
         errors = [_error(work) for _ in range(settings.repeat)]
         yield _error_row(
-            f"accuracy-{rate}", f"error against the server's log, {rate}/s", 0.3, errors, _error_peers(work)
+            f"accuracy-{rate}",
+            f"error against the server's log, {rate}/s",
+            0.3,
+            errors,
+            _error_peers(work, settings),
         )
     work = Work("paced", seconds=8.0, rate=500.0)
     with busy_core():
         errors = [_error(work) for _ in range(settings.repeat)]
         by_user = _error(work, user_clock=True)
-        peers = _error_peers(work)
+        peers = _error_peers(work, settings)
     beside = {"mmload by the user clock": _say_error(by_user), **peers}
     yield _error_row("accuracy-busy", "the same, 500/s, the generator's core 80% busy", 0.5, errors, beside)
 
@@ -232,7 +256,7 @@ def _error(work: Work, user_clock: bool = False) -> dict[str, float]:
 
 def _say_error(error: dict[str, float]) -> str:
     parts = (
-        f"{name} " + " / ".join(f"{error[f'{name}_{q}']:+.2f}" for q in _QUANTILES)
+        f"{name} " + " / ".join(f"{error[f'{name}_{q}']:+.2f}" for q in _QUANTILES if f"{name}_{q}" in error)
         for name in ("latency", "ttft")
     )
     return ", ".join(parts) + " ms"
@@ -249,26 +273,33 @@ def _error_row(
     )  # fmt: skip
 
 
-def _error_peers(work: Work) -> dict[str, str]:
+def _error_peers(work: Work, settings: Settings) -> dict[str, str]:
     """Each peer's own percentiles less those of the log of the run it made."""
-    beside = {}
-    with Reference(SERVER_CORE, truth=True) as server:
-        said = PEERS["aiohttp"](server.url("paced"), work)
-    true = (server.truth["last_write"] - server.truth["rx_first"]) / NS_PER_MS
-    first = (server.truth["first_write"] - server.truth["rx_first"]) / NS_PER_MS
-    own = {"latency": (said.figures["service_ms"], true), "ttft": (said.figures["ttft_ms"], first)}
-    error = {
-        f"{name}_{label}": measured[label] - float(np.percentile(log, q))
-        for name, (measured, log) in own.items()
-        for label, q in _QUANTILES.items()
-    }
-    beside["aiohttp"] = _say_error(error)
+    beside = {"aiohttp": _own_error("aiohttp", work)}
+    for tool in SLOW_PEERS:
+        beside[tool] = _said(settings, lambda tool=tool: _own_error(tool, work))
     with Reference(SERVER_CORE, truth=True) as server:
         said = PEERS["locust"](server.url("paced"), work)
     true = (server.truth["last_write"] - server.truth["rx_first"]) / NS_PER_MS
     parts = (f"{said.figures[q] - float(np.percentile(true, p)):+.1f}" for q, p in (("p50", 50), ("p99", 99)))
     beside["locust"] = f"p50 / p99 of what it calls response time (to the headers) {' / '.join(parts)} ms"
     return beside
+
+
+def _own_error(tool: str, work: Work) -> str:
+    with Reference(SERVER_CORE, truth=True) as server:
+        said = PEERS[tool](server.url("paced"), work)
+    true = (server.truth["last_write"] - server.truth["rx_first"]) / NS_PER_MS
+    first = (server.truth["first_write"] - server.truth["rx_first"]) / NS_PER_MS
+    own = {"latency": (said.figures["service_ms"], true), "ttft": (said.figures["ttft_ms"], first)}
+    return _say_error(
+        {
+            f"{name}_{label}": measured[label] - float(np.percentile(log, q))
+            for name, (measured, log) in own.items()
+            for label, q in _QUANTILES.items()
+            if label in measured
+        }
+    )
 
 
 @contextmanager

@@ -185,13 +185,15 @@ def aiohttp(url: str, work: Work) -> Said:
 
 def aiperf(url: str, work: Work) -> Said:
     """aiperf, where the peers' environment has it; all its processes on the one core."""
-    program = PEER_VENV / "bin/aiperf"
-    if not program.exists():
-        raise NotInstalled("aiperf")
-    out = Path(tempfile.mkdtemp(prefix="mmload-bench-"))
-    tokenizer = out / "tokenizer"
-    run([str(PEER_VENV / "bin/python"), str(HERE / "peers/byte_tokenizer.py"), str(tokenizer)])
-    command = [str(program), "profile", "--model", "reference", "--tokenizer", str(tokenizer)]
+    out, tokenizer = _prepared("aiperf")
+    command = [
+        str(PEER_VENV / "bin/aiperf"),
+        "profile",
+        "--model",
+        "reference",
+        "--tokenizer",
+        str(tokenizer),
+    ]
     command += ["--url", url.rsplit("/", 2)[0], "--endpoint", f"/{work.mode}/v1/chat/completions"]
     command += ["--endpoint-type", "chat", "--ui", "simple", "--output-artifact-dir", str(out)]
     command += ["--benchmark-duration", f"{max(work.seconds, 6.0):g}", "--benchmark-grace-period", "3"]
@@ -199,15 +201,48 @@ def aiperf(url: str, work: Work) -> Said:
     command += ["--request-rate", f"{work.rate:g}"] if work.rate else ["--concurrency", str(work.users)]
     try:
         _, cpu, wall = run(pinned(command, real_time=False), timeout=120)
-        found = next(out.rglob("profile_export_aiperf.json"))
-        return Said(cpu, wall, json.loads(found.read_text()))
+        found = json.loads(next(out.rglob("profile_export_aiperf.json")).read_text())
     finally:
         shutil.rmtree(out, ignore_errors=True)
+    return Said(
+        cpu, wall, {"service_ms": found["request_latency"], "ttft_ms": found.get("time_to_first_token", {})}
+    )
 
 
 def guidellm(url: str, work: Work) -> Said:
-    """Not driven: it is named in the table, so that nobody takes it for measured."""
-    raise NotInstalled("guidellm")
+    """guidellm, where the peers' environment has it; all its processes on the one core."""
+    out, tokenizer = _prepared("guidellm")
+    shape = f"kind=poisson,rate={work.rate:g}" if work.rate else f"kind=concurrent,streams={work.users}"
+    target = f"target={url.removesuffix('/v1')},model=reference,request_format=/v1/chat/completions"
+    streaming = f"validate_backend=false,stream={str(work.stream).lower()}"
+    command = [str(PEER_VENV / "bin/guidellm"), "run", "--backend", f"kind=openai_http,{target},{streaming}"]
+    command += ["--profile", shape, "--constraint", f"kind=max_duration,seconds={max(work.seconds, 6.0):g}"]
+    command += ["--tokenizer", f"kind=huggingface_auto,model={tokenizer}", "--disable-console"]
+    command += ["--data", "kind=synthetic_text,prompt_tokens=60,output_tokens=20"]
+    command += ["--output", f"kind=json,path={out / 'said.json'}"]
+    try:
+        _, cpu, wall = run(pinned(command), {"HF_HUB_OFFLINE": "1"}, timeout=180)
+        found = json.loads((out / "said.json").read_text())["benchmarks"][0]["metrics"]
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+    seconds = found["request_latency"]["successful"]["percentiles"]
+    return Said(
+        cpu,
+        wall,
+        {
+            "service_ms": {name: 1000 * value for name, value in seconds.items()},
+            "ttft_ms": found["time_to_first_token_ms"]["successful"]["percentiles"],
+        },
+    )
+
+
+def _prepared(program: str) -> tuple[Path, Path]:
+    """A folder for what ``program`` writes, and a tokenizer in it. Raises ``NotInstalled``."""
+    if not (PEER_VENV / "bin" / program).exists():
+        raise NotInstalled(program)
+    out = Path(tempfile.mkdtemp(prefix="mmload-bench-"))
+    run([str(PEER_VENV / "bin/python"), str(HERE / "peers/byte_tokenizer.py"), str(out / "tokenizer")])
+    return out, out / "tokenizer"
 
 
 Tool = Callable[[str, Work], Said]
@@ -220,3 +255,5 @@ PEERS: dict[str, Tool] = {
     "aiperf": aiperf,
     "guidellm": guidellm,
 }
+SLOW_PEERS = ("aiperf", "guidellm")
+"""They take ten seconds to a minute for each run, and send texts that they make up themselves."""
