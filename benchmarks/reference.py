@@ -47,10 +47,10 @@ def build() -> Path:
 class Reference:
     """``with Reference(...) as server``: afterwards ``stats`` and, if asked for, ``truth`` are known."""
 
-    def __init__(self, core: int, truth: bool = False, freeze: str = "", discard: str = "read") -> None:
-        """``freeze`` is PERIOD_MS:STOP_MS; ``discard`` is ``read`` or ``drop`` (see reference_server.c)."""
+    def __init__(self, core: int, truth: bool = False, freeze: str = "") -> None:
+        """``freeze`` is PERIOD_MS:STOP_MS."""
         self._truth_file = Path(tempfile.mkstemp(suffix=".truth")[1]) if truth else None
-        command = [*pinned([str(build())], core), "--discard", discard]
+        command = pinned([str(build())], core)
         if self._truth_file:
             command += ["--truth", str(self._truth_file)]
         if freeze:

@@ -23,6 +23,9 @@ DIGITS: Final = 3
 _HALF_BITS: Final = 10
 """Half a bucket has 2**10 cells: 2 * 10**3 rounded up to a power of two, halved."""
 _HALF: Final = 1 << _HALF_BITS
+_TICKS_PER_HALF: Final = 5
+"""Points of a spectrum for each halving of the distance to 100%, as the ``.hgrm`` format has them."""
+_US_PER_MS: Final = 1000.0
 _BLANK: Final = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
 CELLS: Final[int] = int(_BLANK.counts_len)
 
@@ -116,13 +119,6 @@ class Histogram:
             return [None] * len(qs)
         return list(self.values_at_ranks(rank_of(q, self.n) for q in qs))
 
-    def count_above(self, limit_us: int) -> int:
-        """Values above the limit, to the resolution of a cell: the limit's own cell counts as within."""
-        if limit_us >= HIGHEST_US:
-            return 0
-        cell = int(cells_of(np.array([max(0, limit_us)], np.int64))[0])
-        return int(self.counts[cell + 1 :].sum())
-
     def stddev_us(self) -> float | None:
         if not self.n:
             return None
@@ -194,16 +190,13 @@ class PercentilePoint:
     count: int
 
 
-def spectrum(histogram: Histogram, ticks_per_half: int = 5) -> list[PercentilePoint]:
-    """The curve of an HdrHistogram percentile plot: ever finer steps toward 100%.
-
-    ``ticks_per_half`` points per halving of the distance to 100%, as the ``.hgrm`` format has them.
-    """
+def spectrum(histogram: Histogram) -> list[PercentilePoint]:
+    """The curve of an HdrHistogram percentile plot: ever finer steps toward 100%."""
     if not histogram.n:
         return []
     cumulative = np.cumsum(histogram.counts)
     points: list[PercentilePoint] = []
-    for q in _steps(histogram.n, ticks_per_half):
+    for q in _steps(histogram.n):
         cell = int(np.searchsorted(cumulative, rank_of(q, histogram.n), side="left"))
         value = min(int(CELL_HIGH[cell]), histogram.max_us or 0)
         points.append(PercentilePoint(value, q, int(cumulative[cell])))
@@ -213,28 +206,28 @@ def spectrum(histogram: Histogram, ticks_per_half: int = 5) -> list[PercentilePo
     return points
 
 
-def _steps(n: int, ticks_per_half: int) -> Iterator[float]:
+def _steps(n: int) -> Iterator[float]:
     base, width = 0.0, 50.0
     while width * n / 100 > 0.5:
-        for tick in range(ticks_per_half):
-            yield base + width * tick / ticks_per_half
+        for tick in range(_TICKS_PER_HALF):
+            yield base + width * tick / _TICKS_PER_HALF
         base, width = base + width, width / 2
     yield 100.0
 
 
-def hgrm(histogram: Histogram, per_unit: float = 1000.0) -> str:
-    """The ``.hgrm`` percentile file that HdrHistogram's plotter opens; values in us / ``per_unit``.
+def hgrm(histogram: Histogram) -> str:
+    """The ``.hgrm`` percentile file that HdrHistogram's plotter opens; values in milliseconds.
 
     Written here because the library's own writer leaves the standard deviation unscaled.
     """
     lines = [f"{'Value':>12} {'Percentile':>14} {'TotalCount':>10} {'1/(1-Percentile)':>14}", ""]
     for p in spectrum(histogram):
         share = p.percentile / 100
-        line = f"{p.value_us / per_unit:12.3f} {share:14.12f} {p.count:10d}"
+        line = f"{p.value_us / _US_PER_MS:12.3f} {share:14.12f} {p.count:10d}"
         lines.append(line if share >= 1 else f"{line} {1 / (1 - share):14.2f}")
-    mean, deviation = histogram.mean_us or 0.0, histogram.stddev_us() or 0.0
-    top = (histogram.max_us or 0) / per_unit
-    lines.append(f"#[Mean    = {mean / per_unit:12.3f}, StdDeviation   = {deviation / per_unit:12.3f}]")
+    mean, deviation = ((us or 0.0) / _US_PER_MS for us in (histogram.mean_us, histogram.stddev_us()))
+    top = (histogram.max_us or 0) / _US_PER_MS
+    lines.append(f"#[Mean    = {mean:12.3f}, StdDeviation   = {deviation:12.3f}]")
     lines.append(f"#[Max     = {top:12.3f}, Total count    = {histogram.n:12d}]")
     lines.append(f"#[Buckets = {_BLANK.bucket_count:12d}, SubBuckets     = {_BLANK.sub_bucket_count:12d}]")
     return "\n".join(lines) + "\n"

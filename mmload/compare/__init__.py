@@ -59,7 +59,6 @@ def compare(
     candidates: Sequence[Candidate],
     baseline: str | None = None,
     gates_of_matrix: bool = False,
-    by: Matrix | None = None,
     without: DoingWithout | None = None,
 ) -> dict[str, Any]:
     """``compare.json`` but ``fallbacks``. All are held against the gates of the baseline's profile (default:
@@ -69,7 +68,7 @@ def compare(
     whoever does not beat the usual answer and rules on triage fails, whatever the gates. Raises
     ``InputError`` for candidates that do not compare, or share a name.
     """
-    by = by or matrix()
+    by = matrix()
     base = _named(candidates, baseline)
     comparable(candidates)
     gains = {c.name: triage_gain(c, without) if without else None for c in candidates}

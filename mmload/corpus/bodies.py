@@ -48,7 +48,6 @@ def encode(
     encode_item: EncodeItem,
     key: str,
     streaming: float = 0.0,
-    progress: Callable[[int, int], None] | None = None,
     scripts: Scripts | None = None,
 ) -> Bodies:
     """Bodies of all items, each with the turns before it if there are ``scripts``.
@@ -64,7 +63,7 @@ def encode(
         return cached
     draft_index, draft_blob = (p.with_name(f".{os.getpid()}-{p.name}") for p in (index, blob))
     try:
-        made = _write(suite, encode_item, streaming, draft_blob, progress, scripts)
+        made = _write(suite, encode_item, streaming, draft_blob, scripts)
         with draft_index.open("wb") as file:
             np.savez(
                 file, offset=made.offset, length=made.length, stream=made.stream, sha256=np.array(made.sha256)
@@ -95,14 +94,13 @@ def _write(
     encode_item: EncodeItem,
     streaming: float,
     path: Path,
-    progress: Callable[[int, int], None] | None,
     scripts: Scripts | None,
 ) -> Bodies:
     fresh = scripts.fresh(suite.items) if scripts else [item.images for item in suite.items]
     digest = hashlib.sha256()
     offsets, lengths, stream = [], [], []
     with path.open("wb") as file:
-        for done, (item, new) in enumerate(zip(suite.items, fresh, strict=True), 1):
+        for item, new in zip(suite.items, fresh, strict=True):
             history = _history(suite, scripts, fresh, item) if scripts else []
             item = replace(item, streaming=streams(item.id, streaming), images=new)
             body = encode_item(item, _read(suite, item), history)
@@ -113,8 +111,6 @@ def _write(
             digest.update(body)
             lengths.append(len(body))
             stream.append(item.streaming)
-            if progress and (done % 16 == 0 or done == len(suite.items)):
-                progress(done, len(suite.items))
     offset, length = np.array(offsets, dtype=np.int64), np.array(lengths, dtype=np.int64)
     return Bodies(path, offset, length, np.array(stream, dtype=np.bool_), digest.hexdigest())
 

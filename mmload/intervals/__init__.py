@@ -6,12 +6,11 @@ about. Unless a name says otherwise, ``confidence`` is two-sided; a ``*_lower`` 
 
 from mmload.intervals.betting import against_mean
 from mmload.intervals.bootstrap import percentile_interval, resampled, two_way_error
-from mmload.intervals.clusters import Clustered, clustered_ratio, clustered_share, t_interval
+from mmload.intervals.clusters import Clustered, clustered_ratio, clustered_share
 from mmload.intervals.distributions import beta_quantile, betainc, binomial_cdf, normal_quantile, t_quantile
 from mmload.intervals.estimate import CERTIFY, CONFIDENCE, Estimate
 from mmload.intervals.percentiles import (
     certifying_n,
-    early_stopping_rank,
     quantile_rank_lower,
     quantile_rank_upper,
 )
@@ -19,9 +18,6 @@ from mmload.intervals.proportions import (
     clopper_pearson,
     clopper_pearson_lower,
     clopper_pearson_upper,
-    confidence_sequence,
-    hajek,
-    kish,
     wilson,
     wilson_bound_n,
 )
@@ -43,11 +39,7 @@ __all__ = [
     "clopper_pearson_upper",
     "clustered_ratio",
     "clustered_share",
-    "confidence_sequence",
-    "early_stopping_rank",
-    "hajek",
     "holm",
-    "kish",
     "mcnemar",
     "normal_quantile",
     "percentile_interval",
@@ -55,7 +47,6 @@ __all__ = [
     "quantile_rank_upper",
     "resampled",
     "student_p",
-    "t_interval",
     "t_quantile",
     "two_sided_p",
     "two_way_error",

@@ -1,4 +1,4 @@
-"""Means, shares and ratios of observations that come in clusters: replicates, or blocks of time."""
+"""Shares and ratios of observations that come in clusters: replicates, or blocks of time."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from mmload.intervals.distributions import t_quantile
 from mmload.intervals.estimate import CONFIDENCE, Estimate
 from mmload.intervals.proportions import wilson
-
-
-def t_interval(means: Sequence[float], confidence: float = CONFIDENCE) -> Estimate | None:
-    """Student interval of the mean of replicate means; None with fewer than two."""
-    k = len(means)
-    if k < 2:
-        return None
-    centre = float(np.mean(means))
-    half = t_quantile((1 + confidence) / 2, k - 1) * float(np.std(means, ddof=1)) / math.sqrt(k)
-    return Estimate(centre, centre - half, centre + half)
 
 
 class Clustered(NamedTuple):

@@ -37,22 +37,6 @@ def certifying_n(quantile: float, confidence: float = CERTIFY) -> int:
     return low
 
 
-def early_stopping_rank(n: int, quantile: float, confidence: float = CERTIFY) -> int | None:
-    """Rank (from 1, ascending) of the sample that bounds the percentile from above with ``confidence``:
-    MLPerf's early-stopping estimate. None if n is below ``certifying_n``.
-    """
-    if n < certifying_n(quantile, confidence):
-        return None
-    low, high = 1, n
-    while low < high:
-        middle = (low + high + 1) // 2
-        if binomial_cdf(middle, n, 1 - quantile) <= 1 - confidence:
-            low = middle
-        else:
-            high = middle - 1
-    return n - low
-
-
 def quantile_rank_upper(n: int, quantile: float, confidence: float = CONFIDENCE) -> int | None:
     """Rank of the order statistic that is at or above the quantile with ``confidence``.
 

@@ -1,4 +1,4 @@
-"""Proportions: of independent trials, of weighted ones, and at every moment of a growing sample."""
+"""Proportions of independent trials: intervals, one-sided bounds, and how many trials a bound takes."""
 
 from __future__ import annotations
 
@@ -60,36 +60,3 @@ def wilson_bound_n(p: float, limit: float, upper: bool, confidence: float = CONF
         if high > 1e15:
             return None
     return math.ceil(bisect(clears, high / 2, high) - 1e-9)
-
-
-def hajek(weighted_hits: float, weights: float) -> float | None:
-    """Weighted share of hits: sum(q/pi) / sum(1/pi) (Hajek 1971); None without weights."""
-    return weighted_hits / weights if weights > 0 else None
-
-
-def kish(weights: float, squared_weights: float) -> float:
-    """Effective number of equally weighted observations: (sum w)^2 / sum w^2 (Kish 1965)."""
-    return weights * weights / squared_weights if squared_weights > 0 else 0.0
-
-
-def confidence_sequence(k: float, n: float, alpha: float = 0.05) -> Estimate:
-    """Bounds of a proportion that hold at *every* n at once, so that one may look and stop at will.
-
-    Robbins' mixture with a uniform prior: keeps each p whose mixture likelihood ratio stays below
-    1/alpha (Ville's inequality; Howard et al. 2021, arXiv 1810.08240). Trials must be independent: feed
-    block means when they are clustered. Raises ``ValueError`` if n <= 0.
-    """
-    if n <= 0:
-        raise ValueError("a proportion of nothing")
-    mixture = math.lgamma(k + 1) + math.lgamma(n - k + 1) - math.lgamma(n + 2)
-    threshold = math.log(1 / alpha)
-
-    def excluded(p: float) -> bool:
-        if p <= 0.0 or p >= 1.0:
-            return (k > 0) if p <= 0.0 else (k < n)
-        return mixture - k * math.log(p) - (n - k) * math.log1p(-p) >= threshold
-
-    p = k / n
-    low = 0.0 if k == 0 else bisect(lambda x: not excluded(x), 0.0, p)
-    high = 1.0 if k == n else bisect(excluded, p, 1.0)
-    return Estimate(p, low, high)

@@ -46,7 +46,7 @@ METRICS = {
 }
 
 
-def write_comparison(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
+def write_comparison(folder: Path, found: Mapping[str, Any]) -> list[Path]:
     """Write ``compare.json``, ``compare.html``, ``compare.md`` and the plots.
 
     ``found``: ``baseline`` (a candidate's name), ``refused`` (why runs may not be compared, or empty),
@@ -58,7 +58,7 @@ def write_comparison(folder: Path, found: Mapping[str, Any], secrets: tuple[str,
     by_candidate {name: verdict}}]``; ``fallbacks {rows [{candidate, fallback, ...}], notes}``; ``notes
     [str]``.
     """
-    found = clean(found, secrets)
+    found = clean(found)
     charts = _comparison_charts(found)
     write_text(folder / "compare.json", json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "compare.md", comparison_markdown(found, charts))

@@ -20,7 +20,7 @@ from mmload.report.address import address
 from mmload.report.live import LiveState
 from mmload.report.prometheus import RunLabels
 
-EVERY_S: Final = 10.0
+_EVERY_S: Final = 10.0
 _TIMEOUT_S: Final = 5.0
 _MOST_MODELS: Final = 20
 """The target names the model that answered; it could name any number of them."""
@@ -52,7 +52,7 @@ def checked(url: str) -> str:
 
 
 class OtlpMetrics:
-    """Counts frames of a journal, and sends what it has every ``every_s``. Failures are said once."""
+    """Counts frames of a journal, and sends what it has every ten seconds. Failures are said once."""
 
     def __init__(
         self,
@@ -62,7 +62,6 @@ class OtlpMetrics:
         provider: str,
         slo_s: Sequence[float],
         say: Callable[[str], None],
-        every_s: float = EVERY_S,
     ) -> None:
         """``slo_s``: end-to-end objectives in seconds, which become bucket edges."""
         from opentelemetry.sdk.metrics import MeterProvider
@@ -91,7 +90,7 @@ class OtlpMetrics:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         reader = PeriodicExportingMetricReader(
             _exporter(endpoint, say),
-            export_interval_millis=every_s * 1000,
+            export_interval_millis=_EVERY_S * 1000,
             export_timeout_millis=_TIMEOUT_S * 1000,
         )
         self._provider = MeterProvider([reader], resource=resource, shutdown_on_exit=False)

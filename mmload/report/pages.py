@@ -43,7 +43,7 @@ _STEPS = {
 """The steps of a search in a reader's words."""
 
 
-def write_capacity(folder: Path, found: Mapping[str, Any], secrets: tuple[str, ...] = ()) -> list[Path]:
+def write_capacity(folder: Path, found: Mapping[str, Any]) -> list[Path]:
     """Write ``capacity.html``, ``capacity.md`` and ``plots/capacity-*``.
 
     ``found``: ``profile, target, started_at``; ``rpm_at_quality {value, low, high, limited_by}``;
@@ -53,7 +53,7 @@ def write_capacity(folder: Path, found: Mapping[str, Any], secrets: tuple[str, .
     ``{requests, minutes, usd}``; ``fleet [{peak_rpm, replicas, rpm, usd_per_hour}]``; ``hysteresis`` and
     ``scalability`` as in ``capacity.json``; ``verdict``; ``notes [str]``. All optional.
     """
-    found = clean(found, secrets)
+    found = clean(found)
     charts = [*capacity.draw_all(found), capacity.scalability(found)]
     write_text(folder / "capacity.md", capacity_markdown(found))
     return write_page(folder, "capacity.html", capacity_page(found, charts), charts)

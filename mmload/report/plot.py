@@ -55,7 +55,6 @@ class Plot:
         y_title: str = "",
         keys: Sequence[Key] = (),
         left: float | None = None,
-        right: float = 14,
         y_ticks: int = 5,
         strip: float = 0.0,
     ) -> None:
@@ -67,7 +66,7 @@ class Plot:
         self.left = (
             left if left is not None else 10 + max((text_width(t, self.font) for t in ticks), default=20)
         )
-        self.right = width - right
+        self.right = width - 14
         self.top = self._legend(keys) + (self.font + 12 if y_title else 6) + strip
         self.bottom = height - self.font - 12 - (self.font + 6 if x_title else 0)
         if y_title:
@@ -153,21 +152,21 @@ class Plot:
         if label and text_width(label, self.font - 1) + 8 <= b - a:
             self.scene.add(Text(a + 5, self.top + self.font + 2, label, role="soft", size=self.font - 1))
 
-    def limit(self, value: float, label: str, role: str = "red") -> None:
+    def limit(self, value: float, label: str) -> None:
         """A horizontal line at a limit, labelled at its right end."""
         at = self.py(value)
         if not self.top - 1 <= at <= self.bottom + 1:
             return
         if self.scene.time is not None:
             self.scene.time.still |= {len(self.scene.marks), len(self.scene.marks) + 1}
-        self.scene.add(Line([(self.left, at), (self.right, at)], role, 1.5, "7 4"))
+        self.scene.add(Line([(self.left, at), (self.right, at)], "red", 1.5, "7 4"))
         below = at - self.top < self.font + 6
         self.scene.add(
             Text(
                 self.right - 4,
                 at + self.font + 3 if below else at - 6,
                 label,
-                role=role,
+                role="red",
                 anchor="end",
                 size=self.font,
                 halo=True,

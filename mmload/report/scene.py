@@ -69,7 +69,6 @@ class Boxes:
     boxes: Sequence[tuple[float, float, float, float]]
     role: str
     opacity: float = 1.0
-    radius: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +152,10 @@ class Scene:
         self.marks.extend(marks)
 
 
-def text_width(text: str, size: float, bold: bool = False) -> float:
+def text_width(text: str, size: float) -> float:
     """A safe guess of how wide ``text`` is: layout must not depend on the reader's fonts."""
     narrow = sum(character in "iljtf.,:;'|!() " for character in text)
-    return size * ((0.66 if bold else 0.61) * (len(text) - narrow) + 0.34 * narrow)
+    return size * (0.61 * (len(text) - narrow) + 0.34 * narrow)
 
 
 def polygon(marker: Marker) -> list[Point]:

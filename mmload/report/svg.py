@@ -162,11 +162,6 @@ def _boxes(boxes: Boxes) -> str:
     fill = f'fill="var(--{boxes.role})"' + (
         f' fill-opacity="{_n(boxes.opacity)}"' if boxes.opacity < 1 else ""
     )
-    if boxes.radius:
-        return "".join(
-            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(w)}" height="{_n(h)}" rx="{_n(boxes.radius)}" {fill}/>'
-            for x, y, w, h in boxes.boxes
-        )
     path = "".join(f"M{_n(x)} {_n(y)}h{_n(w)}v{_n(h)}h{_n(-w)}z" for x, y, w, h in boxes.boxes)
     return f'<path d="{path}" {fill}/>' if path else ""
 

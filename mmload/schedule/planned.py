@@ -150,12 +150,6 @@ class Schedule:
         """Whether an answer is scored at probability ``pi``; raising ``pi`` keeps earlier choices."""
         return chosen(self.seed, arrival.phase, int(self.suite.strata[arrival.item]), arrival.seq, pi)
 
-    def closed_sampled(self, seq: int) -> tuple[float, bool]:
-        """Probability that the answer to a closed-loop request is scored, and whether it is."""
-        plan = next(p for p in reversed(self.phases) if p.first_seq <= seq)
-        _, _, pi, sampled = self.closed(plan.number, seq - plan.first_seq)
-        return pi, sampled
-
     @cached_property
     def _pi(self) -> list[float]:
         return [float(pi) for pi in self.suite.pi]

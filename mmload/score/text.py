@@ -19,6 +19,7 @@ _CURRENCY: Final = re.compile(
     r"^(?:[$€£¥]|USD|EUR|GBP|CHF|JPY|PLN)\s*|\s*(?:[$€£¥]|USD|EUR|GBP|CHF|JPY|PLN)$"
 )
 _CENT: Final = Decimal("0.01")
+_RELAXED: Final = Decimal("0.05")
 _MAX_TEXT: Final = 4096
 
 
@@ -82,8 +83,8 @@ def same_date(given: Any, truth: Any) -> bool:
         return False
 
 
-def relaxed(given: Any, truth: Any, tolerance: float = 0.05) -> bool:
-    """ChartQA's relaxed accuracy: numbers within ``tolerance`` of the truth, all else normalised-exact.
+def relaxed(given: Any, truth: Any) -> bool:
+    """ChartQA's relaxed accuracy: numbers within 5% of the truth, all else normalised-exact.
 
     A truth of 0 has no tolerance. Years, counts, ids and categories must be compared with
     ``same_text`` or ``same_amount``: 5% of a year would accept a century.
@@ -94,4 +95,4 @@ def relaxed(given: Any, truth: Any, tolerance: float = 0.05) -> bool:
     a = amount(given)
     if a is None:
         return False
-    return abs(a - b) <= Decimal(str(tolerance)) * abs(b)
+    return abs(a - b) <= _RELAXED * abs(b)

@@ -31,13 +31,12 @@ class Seen:
 
 
 class Decoder:
-    """``workers`` threads; of the others at most ``waiting`` wait. ``keep`` hands the pixels on."""
+    """``workers`` threads; of the others at most ``waiting`` wait."""
 
-    def __init__(self, workers: int, waiting: int, keep: bool = False) -> None:
+    def __init__(self, workers: int, waiting: int) -> None:
         self._workers = workers
         self._stage = Stage(workers, waiting)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-        self._keep = keep
         self._took_s = 0.0
 
     def start(self) -> None:
@@ -56,9 +55,9 @@ class Decoder:
             # A hop to a thread costs more than looking at an icon does.
             data = [image_bytes(url) for url in ask.images]
             if sum(map(_area, data)) <= _TINY_PIXELS:
-                return _look(data, ask.text, edge, self._keep)
+                return _look(data, ask.text, edge)
         async with self._stage:
-            work = self._threads.submit(_decode, ask, edge, self._keep)
+            work = self._threads.submit(_decode, ask, edge)
             seen, took = await asyncio.wrap_future(work)
         self._took_s += _PACE * (took - self._took_s)
         return seen
@@ -72,16 +71,16 @@ def _area(data: bytes) -> int:
     return width * height
 
 
-def _decode(ask: Ask, edge: int | None, keep: bool) -> tuple[Seen, float]:
+def _decode(ask: Ask, edge: int | None) -> tuple[Seen, float]:
     """What was seen, and the seconds that it took this thread."""
     before = perf_counter()
-    seen = _look([image_bytes(url) for url in ask.images], ask.text, edge, keep)
+    seen = _look([image_bytes(url) for url in ask.images], ask.text, edge)
     return seen, perf_counter() - before
 
 
-def _look(images: list[bytes], text: str, edge: int | None, keep: bool) -> Seen:
+def _look(images: list[bytes], text: str, edge: int | None) -> Seen:
     try:
-        pictures = tuple(pixels.see(data, edge, keep) for data in images)
+        pictures = tuple(pixels.see(data, edge) for data in images)
     except BadImageError as error:
         raise _bad(error) from None
     return Seen(pictures, text_tokens(text))

@@ -56,11 +56,11 @@ class Exchange:
         else:
             await self.line.send(healthy.response(healthy.completion(text)))
 
-    async def stream(self, parts: Sequence[bytes], end: bytes = healthy.LAST_CHUNK) -> None:
-        await self.line.send(healthy.stream_head())
+    async def stream(self, parts: Sequence[bytes]) -> None:
+        await self.line.send(healthy.STREAM_HEAD)
         for part in parts:
             await self.line.send(healthy.chunk(part))
-        await self.line.send(end)
+        await self.line.send(healthy.LAST_CHUNK)
 
     async def refuse(self, status: str, body: bytes, kind: str = "application/json", *headers: str) -> None:
         await self.line.send(healthy.response(body, status, kind, headers))

@@ -56,7 +56,7 @@ async def truncated_body(x: Exchange) -> None:
 @fault
 async def truncated_chunk(x: Exchange) -> None:
     """A stream that stops inside a chunk."""
-    await x.line.send(healthy.stream_head() + healthy.chunk(healthy.events(x.text)[0]) + b"ffff\r\ndata: {")
+    await x.line.send(healthy.STREAM_HEAD + healthy.chunk(healthy.events(x.text)[0]) + b"ffff\r\ndata: {")
 
 
 @fault
@@ -70,7 +70,7 @@ async def truncated_stream(x: Exchange) -> bool:
 async def stall(x: Exchange) -> None:
     """Falls silent between two tokens."""
     parts = healthy.events(x.text)
-    await x.line.send(healthy.stream_head() + b"".join(map(healthy.chunk, parts[:3])))
+    await x.line.send(healthy.STREAM_HEAD + b"".join(map(healthy.chunk, parts[:3])))
     await _sleep_or_gone(x, x.config.stall_s)
     for part in [*parts[3:], *healthy.tail(x.text, x.asked.wants_usage())]:
         await x.line.send(healthy.chunk(part))
@@ -92,7 +92,7 @@ async def garbage(x: Exchange) -> None:
 
 @fault
 async def bad_chunk_size(x: Exchange) -> None:
-    await x.line.send(healthy.stream_head() + b"zz\r\ndata: {}\r\n")
+    await x.line.send(healthy.STREAM_HEAD + b"zz\r\ndata: {}\r\n")
 
 
 @fault
@@ -150,7 +150,7 @@ async def bad_gzip(x: Exchange) -> bool:
 
 @fault
 async def endless_body(x: Exchange) -> None:
-    await x.line.send(healthy.stream_head())
+    await x.line.send(healthy.STREAM_HEAD)
     block = healthy.chunk(healthy.event({"content": "and on " * 1000}))
     while True:
         await x.line.send(block)
@@ -159,7 +159,7 @@ async def endless_body(x: Exchange) -> None:
 @fault
 async def endless_line(x: Exchange) -> None:
     """A stream whose first event never ends."""
-    await x.line.send(healthy.stream_head())
+    await x.line.send(healthy.STREAM_HEAD)
     block = healthy.chunk(b"x" * 65536)
     while True:
         await x.line.send(block)
@@ -184,7 +184,7 @@ async def one_at_a_time(x: Exchange) -> None:
         line.close()
     _streaming[:] = [x.line]
     parts = [*healthy.events(x.text), *healthy.tail(x.text, x.asked.wants_usage())]
-    await x.line.send(healthy.stream_head() + b"".join(map(healthy.chunk, parts[:3])))
+    await x.line.send(healthy.STREAM_HEAD + b"".join(map(healthy.chunk, parts[:3])))
     await _sleep_or_gone(x, 5 * x.config.drip_s)
     await x.line.send(b"".join(map(healthy.chunk, parts[3:])) + healthy.LAST_CHUNK)
 

@@ -52,9 +52,7 @@ def response(
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def stream_head(content_type: str = "text/event-stream", headers: Sequence[str] = ()) -> bytes:
-    lines = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", "Transfer-Encoding: chunked", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def chunk(data: bytes) -> bytes:
@@ -97,10 +95,10 @@ def usage_event(text: str) -> bytes:
     return b"data: " + msgspec.json.encode(head | {"choices": [], "usage": usage(text)}) + b"\n\n"
 
 
-def events(text: str, parts: int = 6) -> list[bytes]:
-    """A role event and the text in ``parts`` events; without the finish."""
+def events(text: str) -> list[bytes]:
+    """A role event and the text in at most six events; without the finish."""
     words = pieces(text)
-    size = max(1, -(-len(words) // parts))
+    size = max(1, -(-len(words) // 6))
     groups = ["".join(words[i : i + size]) for i in range(0, len(words), size)]
     return [event({"role": "assistant", "content": ""}), *(event({"content": group}) for group in groups)]
 

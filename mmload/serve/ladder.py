@@ -55,10 +55,9 @@ class Ladder:
     five seconds after its queue had drained would waste what it had shed for.
     """
 
-    def __init__(self, slo_s: float, enabled: bool = True, relax_s: float = RELAX_S) -> None:
+    def __init__(self, slo_s: float, enabled: bool = True) -> None:
         self.slo_s = slo_s
         self.enabled = enabled
-        self.relax_s = relax_s
         self.rung = Rung.FULL
         self._calm_since: float | None = None
 
@@ -72,6 +71,6 @@ class Ladder:
             self.rung, self._calm_since = target, None
         elif self._calm_since is None:
             self._calm_since = now_s
-        elif now_s - self._calm_since >= self.relax_s:
+        elif now_s - self._calm_since >= RELAX_S:
             self.rung, self._calm_since = Rung(self.rung - 1), now_s
         return Rung.SHED if want is Rung.SHED else self.rung

@@ -266,12 +266,11 @@ class Canvas:
         face: str = "sans",
         fill: Colour | None = None,
         anchor: str = "la",
-        over: bool = False,
     ) -> Text:
         """Draw one line with its anchor (as Pillow's, ``la``, ``rm``, ``mm``...) at pixel (x, y).
 
         Raises ``GlyphError`` for a character without a glyph, ``LayoutError`` if the line would leave
-        the canvas or, unless ``over``, cover an earlier one.
+        the canvas or cover an earlier one.
         """
         face = self._faces.get(face, face)
         for character in set(string):
@@ -283,17 +282,15 @@ class Canvas:
         box = Box(*self.draw.textbbox(at, string, font=loaded, anchor=anchor))
         drawn = Text(string, box, round(size * XHEIGHT[face], 2))
         if string.strip():
-            self._check(drawn, over)
+            self._check(drawn)
             self.draw.text(at, string, font=loaded, fill=fill or self.theme.ink, anchor=anchor)
             self.texts.append(drawn)
         return drawn
 
-    def _check(self, drawn: Text, over: bool) -> None:
+    def _check(self, drawn: Text) -> None:
         box = drawn.box
         if box.x0 < 0 or box.y0 < 0 or box.x1 > self.width or box.y1 > self.height:
             raise LayoutError(f"{drawn.string!r} at {tuple(box)} leaves {self.width}x{self.height}")
-        if over:
-            return
         for other in self.texts:
             if box.meets(other.box):
                 raise LayoutError(
@@ -321,13 +318,9 @@ class Canvas:
             (x0, y0, x1 - 1, y1 - 1), radius=max(0, round(radius)), fill=fill, outline=line, width=stroke
         )
 
-    def rule(
-        self, x0: float, y0: float, x1: float, y1: float, fill: Colour | None = None, width: float = 0.0
-    ) -> None:
-        stroke = max(1, round(width or self.em / 14))
-        self.draw.line(
-            (round(x0), round(y0), round(x1), round(y1)), fill=fill or self.theme.line, width=stroke
-        )
+    def rule(self, x0: float, y0: float, x1: float, y1: float, fill: Colour | None = None) -> None:
+        ends = (round(x0), round(y0), round(x1), round(y1))
+        self.draw.line(ends, fill=fill or self.theme.line, width=max(1, round(self.em / 14)))
 
 
 def blend(a: Colour, b: Colour, share: float) -> Colour:
@@ -339,11 +332,11 @@ def blend(a: Colour, b: Colour, share: float) -> Colour:
     )
 
 
-def wrap(canvas: Canvas, string: str, room: float, scale: float = 1.0, face: str = "sans") -> list[str]:
+def wrap(canvas: Canvas, string: str, room: float, scale: float = 1.0) -> list[str]:
     """Lines of at most ``room`` pixels, broken at spaces."""
     lines: list[str] = []
     for word in string.split():
-        if lines and canvas.measure(f"{lines[-1]} {word}", scale, face) <= room:
+        if lines and canvas.measure(f"{lines[-1]} {word}", scale) <= room:
             lines[-1] += f" {word}"
         else:
             lines.append(word)

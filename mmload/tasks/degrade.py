@@ -20,7 +20,6 @@ from PIL import Image, ImageFilter
 Policy = str
 INVARIANT: Final = "invariant"
 FLIP: Final = "flip_to_abstain"
-EXCLUDE: Final = "exclude"
 
 POLICIES: Final[dict[str, Policy]] = {
     "gaussian_blur": INVARIANT,
@@ -44,7 +43,7 @@ POLICIES: Final[dict[str, Policy]] = {
     "typos": INVARIANT,
 }
 """What a degradation means to do to the truth. The guard above may still flip an invariant one; a flipping
-one flips from the severity at which the evidence is gone; an item is excluded where no truth is left."""
+one flips from the severity at which the evidence is gone."""
 
 BLUR: Final = (0.06, 0.10, 0.15, 0.22, 0.32)
 """Sigma, in x-heights."""

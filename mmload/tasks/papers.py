@@ -186,13 +186,13 @@ def _form(rng: random.Random, paper: Paper, c: Canvas) -> Marks:
         c.rect(field_box, t.field, t.line, radius=0.25 * em)
         pen.value(name, field_box.x0 + 0.5 * em, y, "lm")
     if paper.plan:
-        _radio(pen, left, right, y + pitch, gap)
+        _radio(pen, left, y + pitch, gap)
         y += pitch
     pen.notice(left, y + 1.9 * em, right - left)
     return pen.marks
 
 
-def _radio(pen: Pen, left: float, right: float, y: float, gap: float) -> None:
+def _radio(pen: Pen, left: float, y: float, gap: float) -> None:
     c, t, em = pen.canvas, pen.canvas.theme, pen.canvas.em
     if pen.paper.absent != "plan":
         c.text(left, y, pen.paper.labels["plan"], fill=t.muted, anchor="lm")

@@ -81,13 +81,12 @@ class Pen:
             self.canvas.text(x, y, label, fill=self.canvas.theme.muted, face=self.face, anchor="lm")
         self.value(name, x + gap, y, "lm")
 
-    def reference(self, x: float, y: float, anchor: str, label: bool = True) -> None:
+    def reference(self, x: float, y: float, anchor: str) -> None:
         """The nonce, a little larger than the rest."""
         if not self.paper.nonce:
             return
-        if label:
-            self.canvas.text(x, y, "Ref", fill=self.canvas.theme.muted, anchor=anchor, scale=1.2)
-            x += self.canvas.measure("Ref ", 1.2)
+        self.canvas.text(x, y, "Ref", fill=self.canvas.theme.muted, anchor=anchor, scale=1.2)
+        x += self.canvas.measure("Ref ", 1.2)
         self.marks["nonce"] = self.canvas.text(x, y, self.paper.nonce, face="bold", scale=1.2, anchor=anchor)
 
     def reference_right(self, x: float, y: float) -> None:

@@ -31,6 +31,8 @@ FIELDS: Final = {
 CHOICES: Final = {"Region": REGIONS, "Office": CITIES, "Product": PRODUCTS}
 SWITCHES: Final = ("Weekly digest", "Auto archive", "Two-step login", "Public page", "Night mode")
 """Labels of the three kinds of control in a settings form, and what may stand in them."""
+_PITCH: Final = 2.15
+"""Of the rows of a table, in ems."""
 VERBS: Final = {
     "button": "click",
     "link": "click",
@@ -183,7 +185,7 @@ class Record:
     disabled: tuple[str, ...] = ()
 
 
-def table(screen: Screen, heading: str, records: list[Record], pitch: float = 2.15) -> None:
+def table(screen: Screen, heading: str, records: list[Record]) -> None:
     """A heading and one row per record with its action buttons. Raises ``LayoutError`` when too tall."""
     c, t, em, body = screen.canvas, screen.canvas.theme, screen.canvas.em, screen.body
     c.text(
@@ -196,7 +198,7 @@ def table(screen: Screen, heading: str, records: list[Record], pitch: float = 2.
     )
     left, right = body.x0 + 0.8 * em, body.x1 - 0.8 * em
     y = body.y0 + 3.0 * em
-    need = y + (1.6 + pitch * len(records)) * em
+    need = y + (1.6 + _PITCH * len(records)) * em
     if need > body.y1 - 0.3 * em:
         raise LayoutError(f"{len(records)} rows do not fit")
     c.rect((left, y, right, need), t.panel, t.line, radius=0.3 * em)
@@ -210,12 +212,12 @@ def table(screen: Screen, heading: str, records: list[Record], pitch: float = 2.
         columns.append(("Status", right - acts - 6.2 * em))
     for name, x in columns:
         c.text(x, y + 0.85 * em, name, fill=t.muted, anchor="lm")
-    y += 1.7 * em + pitch * em / 2 - 0.05 * em
+    y += 1.7 * em + _PITCH * em / 2 - 0.05 * em
     for k, record in enumerate(records):
         if k:
-            c.rule(left, y - pitch * em / 2, right, y - pitch * em / 2)
+            c.rule(left, y - _PITCH * em / 2, right, y - _PITCH * em / 2)
         _row(screen, record, columns, right, y)
-        y += pitch * em
+        y += _PITCH * em
 
 
 def _row(screen: Screen, record: Record, columns: list[tuple[str, float]], right: float, y: float) -> None:

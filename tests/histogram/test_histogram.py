@@ -104,13 +104,6 @@ def test_nothing_recorded_is_none_and_not_zero():
     assert spectrum(h) == []
 
 
-def test_count_above_a_limit():
-    h = made([100, 200, 300, 400])
-    assert h.count_above(200) == 2
-    assert h.count_above(0) == 4
-    assert h.count_above(HIGHEST_US) == 0
-
-
 @pytest.mark.parametrize("data", [b"", b"\xc0", b"\x92\x95\x01\x01\x01\x01\x00\xc4\x02ab"])
 def test_bytes_that_are_no_histogram_are_refused(data):
     with pytest.raises(ValueError, match="not a histogram"):
