@@ -19,6 +19,7 @@ from mmload.score.text import anls, norm, relaxed, same_amount, same_date, same_
 from mmload.tasks import Drawn, Want
 
 _ENVELOPE_KEYS: Final = frozenset({"status", "answer", "evidence", "confidence", "nonce"})
+_DECLINES: Final = frozenset({"", "null", "none", "unanswerable"})
 
 
 class Own:
@@ -35,13 +36,15 @@ class Own:
         status, answer, schema = _read(item, text)
         if schema == "invalid":
             return Score(seq, item.index, item.task, False, 0.0, schema, "", item.answerable, nonce="ok")
+        declined = status == "insufficient_evidence" or norm(answer) in _DECLINES
         if not item.answerable:
-            right = status == "insufficient_evidence" or norm(answer) in ("", "null", "none", "unanswerable")
-            value = float(right)
-            detail = {"overreach": 1.0 - value}
+            value, detail = float(declined), {"overreach": float(not declined)}
         else:
             value, detail = SCORERS[item.truth["scorer"]](answer, item.truth["answer"]), {}
         passed = value >= item.truth.get("threshold", 1.0)
+        # "None" may be what an answerable item asks for: then it is an answer.
+        if declined and status == "answered" and not (item.answerable and passed):
+            status = "insufficient_evidence"
         return Score(
             seq,
             item.index,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ def test_an_answer_in_the_envelope_is_taken_by_its_answer(suite: corpus.Suite) -
     assert Own().score(suite.items[0], json.dumps(body), 1).passed
     cannot = {**body, "status": "insufficient_evidence", "answer": None}
     assert Own().score(suite.items[4], json.dumps(cannot), 1).passed
+
+
+def test_a_text_that_declines_is_an_abstention_and_no_answer(suite: corpus.Suite) -> None:
+    colour, cannot = suite.items[0], suite.items[4]
+    for text in ("unanswerable", "null", ""):
+        assert Own().score(cannot, text, 1).status == "insufficient_evidence", text
+        assert Own().score(colour, text, 1).status == "insufficient_evidence", text
+    assert Own().score(cannot, "a cat", 1).status == "answered"
+    wants_none = replace(colour, truth={**colour.truth, "answer": "none"})
+    right = Own().score(wants_none, "None", 1)
+    assert right.passed and right.status == "answered"
 
 
 def test_a_changed_image_is_another_suite(folder: Path, suite: corpus.Suite) -> None:
