@@ -124,7 +124,7 @@ def decide(s: Settings, seen: Sequence[Seen]) -> Step | Stop:
         if _affordable(s, seen, [wanted, *kept]):
             return wanted
         if candidate is None:
-            return Stop(_spent(s, seen), complete=False)
+            return Stop(_spent(s, seen) if seen else _too_small(s, [wanted, *kept]), complete=False)
         wanted = _confirm(s, candidate)
     return wanted if _affordable(s, seen, [wanted]) else Stop(_spent(s, seen), complete=False)
 
@@ -298,10 +298,8 @@ def traffic_s(s: Settings, step: Step) -> float:
 
 def _affordable(s: Settings, seen: Sequence[Seen], steps: Sequence[Step]) -> bool:
     minutes, requests, usd = spent(seen)
-    sending = [(traffic_s(s, step), max(step.rpm, step.over_rpm)) for step in steps]
-    more_requests = sum(seconds * rpm / 60 for seconds, rpm in sending)
-    minutes += sum(seconds + _overhead_s(s, seen) for seconds, _ in sending) / 60
-    if minutes > s.max_minutes or requests + more_requests > s.max_requests:
+    more_minutes, more_requests = _takes(s, seen, steps)
+    if minutes + more_minutes > s.max_minutes or requests + more_requests > s.max_requests:
         return False
     if s.max_usd is None:
         return True
@@ -309,6 +307,13 @@ def _affordable(s: Settings, seen: Sequence[Seen], steps: Sequence[Step]) -> boo
         return False
     each = usd / requests if requests else 0.0
     return usd + each * more_requests <= s.max_usd
+
+
+def _takes(s: Settings, seen: Sequence[Seen], steps: Sequence[Step]) -> tuple[float, float]:
+    """(minutes, requests) of steps that were not made yet."""
+    sending = [(traffic_s(s, step), max(step.rpm, step.over_rpm)) for step in steps]
+    minutes = sum(seconds + _overhead_s(s, seen) for seconds, _ in sending) / 60
+    return minutes, sum(seconds * rpm / 60 for seconds, rpm in sending)
 
 
 def spent(seen: Sequence[Seen]) -> tuple[float, int, float | None]:
@@ -333,4 +338,14 @@ def _spent(s: Settings, seen: Sequence[Seen]) -> str:
     return (
         f"the budget does not allow another step: {minutes:.1f} of {s.max_minutes:g} minutes, "
         f"{requests:,} of {s.max_requests:,} requests{money} are spent"
+    )
+
+
+def _too_small(s: Settings, steps: Sequence[Step]) -> str:
+    minutes, requests = _takes(s, [], steps)
+    return (
+        f"the budget does not allow even the first step: at {steps[0].rpm:g} rpm it takes, with what "
+        f"confirms it, {minutes:.1f} of {s.max_minutes:g} minutes, {math.ceil(requests):,} of "
+        f"{s.max_requests:,} requests; begin at a higher rate (capacity.start_rpm), or allow more "
+        "(capacity.max_minutes, capacity.max_requests)"
     )

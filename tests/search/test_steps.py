@@ -130,6 +130,13 @@ def test_a_spent_budget_ends_the_search_and_says_so(budget: dict[str, float]) ->
     assert not stop.complete and stop.reason.startswith("the budget does not allow another step")
 
 
+def test_a_budget_too_small_for_the_first_step_says_what_it_takes_and_what_to_change() -> None:
+    stop = decide(replace(S, start_rpm=50, needed=149, max_minutes=1.8), [])
+    assert isinstance(stop, Stop) and not stop.complete
+    assert "first step: at 50 rpm it takes" in stop.reason and "of 1.8 minutes" in stop.reason
+    assert "capacity.start_rpm" in stop.reason
+
+
 def test_time_for_the_confirmation_is_kept_back() -> None:
     found, _ = searched(replace(S, max_minutes=4.0), 777.0)
     assert confirmed(found) is not None
