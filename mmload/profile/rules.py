@@ -126,7 +126,9 @@ def header_problem(header: str, value: str) -> str:
         return "a secret does not belong in a file; name its variable in target.api_key_env"
     if header.lower() in _OWN_HEADERS:
         return "mmload sets this header itself"
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", header) or re.search(r"[\r\n\0]", value):
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", header) or re.search(
+        r"[^\t\x20-\x7e\x80-\xff]", value
+    ):
         return "not a header that HTTP allows"
     return ""
 

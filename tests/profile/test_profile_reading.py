@@ -168,6 +168,7 @@ def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
             "a secret does not belong",
         ),
         ('engine = "sim"', 'engine = "sim"\nheaders = {a = "b\\r\\nc: d"}', "not a header that HTTP allows"),
+        ('engine = "sim"', 'engine = "sim"\nheaders = {a = "\u6f22"}', "not a header that HTTP allows"),
         (
             'engine = "sim"',
             'engine = "sim"\napi_key_env = "sk-1234"',
