@@ -101,7 +101,7 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     try:
         code = program.main(arguments, prog_name="mmload", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _with_range(error).show()
         return error.exit_code
     except MmloadError as error:
         return _complain(str(error), error.exit_code)
@@ -119,6 +119,22 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _complain(f"{type(error).__name__}: {error}{_details()}", 1)
     return code if isinstance(code, int) else 0
+
+
+def _with_range(error: click.ClickException) -> click.ClickException:
+    """The error with what a number may be: click says "'abc' is not a valid integer range" and no more."""
+    if not isinstance(error, click.BadParameter) or error.param is None:
+        return error
+    kind = error.param.type
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return error
+    found = error.message.rpartition(" is not ")[0]
+    number = "whole number" if isinstance(kind, click.IntRange) else "number"
+    if kind.max is not None:
+        allowed = f"{number} from {kind.min} to {kind.max}"
+    else:
+        allowed = f"{number} {'above' if kind.min_open else 'of at least'} {kind.min}"
+    return click.BadParameter(f"{found} is no {allowed}.", error.ctx, error.param)
 
 
 def _complain(message: str, code: int) -> int:

@@ -66,7 +66,7 @@ def certainties(profile: Profile, plan: Estimate, bursts: int) -> list[Certainty
         elif gate == "rpm_at_quality_min":
             found.append(_at_quality(profile.gates, measured))
         elif gate.endswith("_usd_max"):
-            found.append(_priced(gate, profile, counts))
+            found.append(_priced(gate, profile, counts, priced=plan.usd is not None))
         else:
             found.append(_counted(gate, float(limit), counts))
     return found
@@ -145,8 +145,8 @@ def _at_quality(gates: Gates, measured: Sequence[PhaseEstimate]) -> Certainty:
     return Certainty("rpm_at_quality_min", able > 0, 1, able, reason)
 
 
-def _priced(gate: str, profile: Profile, counts: _Counts) -> Certainty:
-    if profile.target.model not in profile.cost.models:
+def _priced(gate: str, profile: Profile, counts: _Counts, priced: bool) -> Certainty:
+    if not priced:
         reason = f"[cost.models] has no price for {profile.target.model}"
         return Certainty(gate, False, None, counts.requests, reason)
     if gate == "per_good_query_usd_max" and counts.scored < 1:

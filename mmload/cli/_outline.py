@@ -21,6 +21,7 @@ from mmload.corpus.bodies import streams
 from mmload.corpus.plan import plan as plan_items
 from mmload.model import NS_PER_S, Turn
 from mmload.plan import adapter_of, encoder, shapes_of, tasks_of
+from mmload.price import MICRO, PriceBook
 from mmload.profile import Mix, Profile
 from mmload.schedule import Schedule
 from mmload.schedule.estimate import Estimate, Sizes, estimate
@@ -96,8 +97,14 @@ def outline(profile: Profile, base_dir: Path, answer_s: float = 1.0) -> Outline:
         _try_out(adapter, suite, profile)
     names, strata, sizes, scripts = _of_suite(suite, profile) if suite else _of_slots(profile, tasks)
     compiled = schedule.compile(profile, shapes, strata, names, scripts.turns if scripts else None)
-    amount = estimate(profile, compiled, sizes, answer_s)
+    amount = estimate(profile, compiled, sizes, answer_s, _usd_per_mtok(profile))
     return Outline(profile, shapes, compiled, sizes, amount, suite, scripts, answer_s)
+
+
+def _usd_per_mtok(profile: Profile) -> tuple[float, float] | None:
+    """What a run would price input and output at if the model answers by the name that it is asked by."""
+    rate = PriceBook(profile.cost, profile.target.model).rate(profile.target.model)
+    return None if rate is None else (rate.input / MICRO, rate.output / MICRO)
 
 
 def _try_out(adapter: Adapter, suite: Suite, profile: Profile) -> None:

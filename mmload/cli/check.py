@@ -301,7 +301,11 @@ def _amounts(plan: Outline, answer_s: float) -> list[str]:
         f"tokens    about {_short(amount.tokens_in)} in and {_short(amount.tokens_out)} out",
         f"time      {_time(amount.duration_s)} of traffic, then at most {_time(profile.drain_s)} to drain",
         "cost      "
-        + ("unknown: the profile has no prices" if amount.usd is None else f"about ${amount.usd:,.2f}"),
+        + (
+            f"unknown: no price for {profile.target.model}"
+            if amount.usd is None
+            else f"about ${amount.usd:,.2f}"
+        ),
         f"suite     {counted(len(plan.suite.items) if plan.suite else profile.mix.items, 'item')}, "
         + ("in the cache" if plan.suite else "not built yet (mmload fixtures build, or the run itself)"),
     ]

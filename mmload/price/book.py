@@ -7,6 +7,7 @@ is 1,000,000 of them), so that every amount is integer arithmetic, rounded once,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -22,6 +23,7 @@ from mmload.profile import Cost, ModelPrice
 MICRO: Final = 1_000_000
 _SECONDS_PER_HOUR: Final = 3600
 _HOUR_NS: Final = _SECONDS_PER_HOUR * NS_PER_S
+_VERSION_DATE: Final = re.compile(r"[-@](\d{4}-\d\d-\d\d|\d{8})$")
 
 Ints = npt.NDArray[np.int64]
 
@@ -93,8 +95,9 @@ class PriceBook:
     """The prices of one run, looked up by the model that an answer names.
 
     ``default_model`` is what the request asked for: it prices requests whose answer names no model.
-    A name in the book may be a pattern (``gpt-4o-*``); the exact name wins, then the longest pattern.
-    What the book lacks is looked up in the catalogue of list prices as of ``when``.
+    A name in the book may be a pattern (``gpt-4o-*``); the exact name wins, then the longest pattern. A name
+    that ends in the date of its version, as providers answer with (``gpt-4o-2024-08-06``), is looked up
+    without it next. What the book lacks is looked up in the catalogue of list prices as of ``when``.
     """
 
     def __init__(self, cost: Cost, default_model: str, when: datetime | None = None) -> None:
@@ -117,10 +120,11 @@ class PriceBook:
         return self._found[name]
 
     def _look_up(self, name: str) -> Rate | None:
-        patterns = [p for p in self._rates if fnmatchcase(name, p)]
-        best = name if name in self._rates else max(patterns, key=len, default="")
-        if best:
-            return self._rates[best]
+        for called in dict.fromkeys((name, _VERSION_DATE.sub("", name))):
+            patterns = [p for p in self._rates if fnmatchcase(called, p)]
+            best = called if called in self._rates else max(patterns, key=len, default="")
+            if best:
+                return self._rates[best]
         listed = list_price(name, self.when)
         if listed is None:
             return None

@@ -1,6 +1,7 @@
 """What a planned run amounts to: requests, bytes, tokens, minutes and dollars, before anything is sent.
 
-Not aware of how big an item really is: its bytes and tokens come as arguments, measured or guessed.
+Not aware of how big an item really is, nor of where prices stand: bytes, tokens and the price of a token come
+as arguments.
 """
 
 from __future__ import annotations
@@ -59,15 +60,22 @@ class Estimate:
     tokens_in: int
     tokens_out: int
     usd: float | None
-    """None if the cost book has no price for the model."""
+    """None if no price of the model is known."""
     repeated_media: float
     """Share of open-loop requests whose item was sent before in the run."""
     closed_loop_assumed: int
     """Requests of closed-loop phases, which rest on an assumption."""
 
 
-def estimate(profile: Profile, schedule: Schedule, sizes: Sizes, answer_s: float = 1.0) -> Estimate:
-    """Add up a plan. ``answer_s``: assumed seconds an answer, which decides how much a closed loop sends."""
+def estimate(
+    profile: Profile,
+    schedule: Schedule,
+    sizes: Sizes,
+    answer_s: float = 1.0,
+    usd_per_mtok: tuple[float, float] | None = None,
+) -> Estimate:
+    """Add up a plan. ``answer_s``: assumed seconds an answer, which decides how much a closed loop sends;
+    ``usd_per_mtok``: price of a million tokens of input and of output, None if it is not known."""
     by_name = {phase.name: phase for phase in profile.phase}
     phases = [_phase(schedule, plan, by_name[plan.group], sizes, answer_s) for plan in schedule.phases]
     duration_s = max((plan.end_ns for plan in schedule.phases), default=0) / NS_PER_S
@@ -82,7 +90,7 @@ def estimate(profile: Profile, schedule: Schedule, sizes: Sizes, answer_s: float
         bytes=sum(p.bytes for p in phases),
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        usd=_usd(profile.cost, profile.target.model, requests, tokens_in, tokens_out, duration_s),
+        usd=_usd(profile.cost, usd_per_mtok, requests, tokens_in, tokens_out, duration_s),
         repeated_media=1.0 - len(np.unique(asked)) / len(asked) if len(asked) else 0.0,
         closed_loop_assumed=sum(p.requests for p in phases if not p.open_loop),
     )
@@ -116,13 +124,17 @@ def _phase(schedule: Schedule, plan: PhasePlan, phase: Phase, sizes: Sizes, answ
 
 
 def _usd(
-    cost: Cost, model: str, requests: int, tokens_in: int, tokens_out: int, duration_s: float
+    cost: Cost,
+    usd_per_mtok: tuple[float, float] | None,
+    requests: int,
+    tokens_in: int,
+    tokens_out: int,
+    duration_s: float,
 ) -> float | None:
     """The bill if every request is answered once, by the model that it names."""
-    price = cost.models.get(model)
-    if price is None:
+    if usd_per_mtok is None:
         return None
-    tokens = (tokens_in * price.input_usd_per_mtok + tokens_out * price.output_usd_per_mtok) / 1e6
+    tokens = (tokens_in * usd_per_mtok[0] + tokens_out * usd_per_mtok[1]) / 1e6
     review = cost.review_rate * cost.review_s * cost.review_usd_per_hour / 3600.0
     each = cost.validator_usd + cost.tool_usd + review
     return tokens + requests * each + cost.infrastructure_usd_per_hour * duration_s / 3600.0

@@ -54,6 +54,26 @@ def test_json_is_the_only_thing_on_stdout_and_adds_up(mmload: Run, small: Path) 
     assert result["sizes"] == "estimated"
 
 
+def test_dollars_are_those_of_the_book_that_prices_the_run(mmload: Run, small: Path) -> None:
+    def usd(*sets: str) -> float | None:
+        options = [part for key in sets for part in ("--set", key)]
+        found: float | None = mmload("check", small, "--json", *options).json["usd"]
+        return found
+
+    by_name = usd()
+    text = small.read_text()
+    small.write_text(text.replace("cost.models.sim-large", 'cost.models."sim-l*"'))
+    assert usd() == by_name, "a pattern"
+    small.write_text(text.replace("cost.models.sim-large", "cost.models.vision"))
+    assert usd() is None
+    assert usd("target.model=vision-2026-08-06") == by_name, "a version of a model"
+    assert usd("target.model=gpt-4o", "gates.per_query_usd_max=1"), "the catalogue of list prices"
+    gates = mmload(
+        "check", small, "--strict", "--set", "target.model=gpt-4o", "--set", "gates.per_query_usd_max=1"
+    )
+    assert gates.code == 0
+
+
 @pytest.mark.parametrize("name", ["smoke", "chat"])
 def test_a_built_suite_makes_the_sizes_exact_and_they_were_guessed_well(mmload: Run, name: str) -> None:
     profile = ROOT / "traffic_profiles" / f"{name}.toml"
@@ -140,8 +160,8 @@ def test_bad_input_ends_with_2_and_names_the_line(mmload: Run, small: Path) -> N
             '--target smi: it must be sim, ocr or a URL as "http://127.0.0.1:8000/v1"; did you mean',
         ),
         (["--target", "http://192.0.2.1/v1"], "192.0.2.1 is not this machine"),
-        (["--seed", "-1"], "-1 is not in the range"),
-        (["--workers", "0"], "0 is not in the range"),
+        (["--seed", "-1"], "-1 is no whole number of at least 0"),
+        (["--workers", "0"], "0 is no whole number from 1 to 256"),
         (["--plugin", "none.py"], "none.py: no such plugin file"),
     ],
 )

@@ -71,7 +71,10 @@ def test_every_verb_of_fixtures_has_help_with_an_example(mmload: Run, verb: str)
         (["xyzzy"], 'No verb "xyzzy". There are: '),
         (["check"], "Missing argument 'PROFILE'"),
         (["check", "x", "--jsn"], "--json"),
-        (["check", "x", "--seed", "one"], "'one' is not a valid integer"),
+        (["check", "x", "--seed", "one"], "'--seed': 'one' is no whole number of at least 0."),
+        (["check", "x", "--workers", "abc"], "'--workers': 'abc' is no whole number from 1 to 256."),
+        (["run", "x", "--workers", "0"], "'--workers': 0 is no whole number from 1 to 256."),
+        (["check", "x", "--answer-s", "0"], "'--answer-s': 0.0 is no number above 0."),
         (["check", "/nowhere/x.toml"], "mmload: /nowhere/x.toml: no such profile"),
     ],
 )

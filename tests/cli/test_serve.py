@@ -56,7 +56,7 @@ def _url_when_ready(process: subprocess.Popen[str], ready: Path) -> str:
     [
         (["--set", "seed=1"], "--set overrides keys of a profile; give one"),
         (["--engine", "magic"], "is not one of 'sim', 'ocr'"),
-        (["--port", "70000"], "70000 is not in the range"),
+        (["--port", "70000"], "70000 is no whole number from 0 to 65535"),
         (["none.toml"], "none.toml: no such profile"),
     ],
 )

@@ -78,6 +78,16 @@ def test_a_model_without_a_price_costs_an_unknown_amount_not_zero(template):
 
 def test_a_pattern_prices_the_models_that_fit_it(template):
     assert book().rate("m-small-2026-01-01") == book().rate("m-small*")
+
+
+def test_an_answer_by_a_dated_version_is_priced_as_the_model_unless_the_version_has_a_price():
+    for dated in ("m-2026-08-06", "m-20260806", "m@20260806"):
+        assert book().rate(dated) == book().rate("m"), dated
+    for another in ("m-mini", "m-2026", "m-2026-08-06-mini", "m-12345678901"):
+        assert book().rate(another) is None, another
+    own = {"input_usd_per_mtok": 9.0, "output_usd_per_mtok": 9.0}
+    dearer = book(models=PRICES["models"] | {"m-2026-08-06": own})
+    assert dearer.rate("m-2026-08-06") != dearer.rate("m") == dearer.rate("m-2026-08-07")
     assert book().rate("m") != book().rate("m-small")
 
 
