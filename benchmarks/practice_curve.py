@@ -33,13 +33,13 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._virtual_s = 0.0
-        select = self._selector.select  # type: ignore[attr-defined]  # asyncio keeps its selector there
+        select = self._selector.select  # asyncio keeps its selector there
 
         def jump(timeout: float | None = None) -> Any:
             self._virtual_s += max(0.0, timeout or 0.0)
             return select(0)
 
-        self._selector.select = jump  # type: ignore[attr-defined]  # see above
+        self._selector.select = jump
 
     def time(self) -> float:
         return self._virtual_s

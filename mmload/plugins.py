@@ -1,4 +1,4 @@
-"""Name -> implementation for the open families: ``shapes``, ``wire``, ``tasks``, ``reports``.
+"""Name -> implementation for the open families: ``shapes``, ``wire``, ``tasks``.
 
 Built-ins and strangers enter by the same door: an entry point of the group ``mmload.<family>``, or a
 plain Python file (``--plugin ./mine.py``) that holds ``MMLOAD_PLUGINS = {"shapes": {"saw": Saw}}``.
@@ -45,19 +45,14 @@ def get(family: str, name: str) -> object:
         return registered[name]
     point = _entry_points(family).get(name)
     if point is None:
-        raise InputError(unknown(family, name, names(family)))
+        raise InputError(_unknown(family, name, names(family)))
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
         raise InputError(f'{family}: "{name}" ({point.value}) cannot be imported: {error}') from error
 
 
-def load(family: str) -> dict[str, object]:
-    """All of a family, imported. Prefer ``get`` where one will do."""
-    return {name: get(family, name) for name in names(family)}
-
-
-def unknown(family: str, name: str, allowed: list[str]) -> str:
+def _unknown(family: str, name: str, allowed: list[str]) -> str:
     """Message for a name that the family does not know."""
     near = get_close_matches(name, allowed, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else "."

@@ -54,14 +54,15 @@ class _Reply:
 
 
 def probe(url: str, model: str | None, key: str | None, timeout_s: float = 30.0) -> Endpoint:
-    """Look at an endpoint. ``url`` may lack its ``/v1``.
+    """Look at an endpoint. ``url`` may lack its ``/v1``, or go on to the path of the chat.
 
     Raises ``InputError`` if it cannot be reached, speaks no HTTP, refuses the key, or no model is known.
     """
-    base, models = _models(url.rstrip("/"), key, timeout_s)
+    given = url.rstrip("/").removesuffix("/chat/completions")
+    base, models, why = _models(given, key, timeout_s)
     chosen = model or (models[0] if models else None)
     if chosen is None:
-        raise InputError(f"{base}: it lists no models; name one with --model")
+        raise InputError(f"{base}: it lists no models{why}; name one with --model")
     if models and chosen not in models:
         raise InputError(f'{base}: it has no model "{chosen}"; it lists {", ".join(models[:10])}')
     reply = _ask(base, chosen, key, timeout_s, image=True, stream=False)
@@ -75,8 +76,8 @@ def probe(url: str, model: str | None, key: str | None, timeout_s: float = 30.0)
     return Endpoint(base, models, chosen, streams, images, reply.seconds)
 
 
-def _models(base: str, key: str | None, timeout_s: float) -> tuple[str, list[str]]:
-    """The base URL that answers, as given or with ``/v1``, and the models that it lists."""
+def _models(base: str, key: str | None, timeout_s: float) -> tuple[str, list[str], str]:
+    """The base URL that answers, as given or with ``/v1``, the models that it lists, and why it lists none."""
     answered: list[tuple[str, _Reply]] = []
     for candidate in (base, f"{base}/v1"):
         reply = _request("GET", f"{candidate}/models", key, None, timeout_s)
@@ -84,12 +85,13 @@ def _models(base: str, key: str | None, timeout_s: float) -> tuple[str, list[str
         listed = reply.json()
         if reply.status == 200 and isinstance(listed, dict) and isinstance(listed.get("data"), list):
             entries = [entry.get("id") for entry in listed["data"] if isinstance(entry, dict)]
-            return candidate, [entry for entry in entries if isinstance(entry, str)]
+            return candidate, [entry for entry in entries if isinstance(entry, str)], ""
         if reply.status in (401, 403):
             wants = "it refuses the key" if key else "it wants a key; name its variable with --api-key-env"
             raise InputError(f"{candidate}: HTTP {reply.status}: {wants}")
     # Some pipelines have no list of models; the chat itself will tell.
-    return next((c for c, r in answered if r.status != 404), base), []
+    found, reply = next(((c, r) for c, r in answered if r.status != 404), answered[0])
+    return found, [], "" if reply.status in (200, 404) else f" ({_said(reply)})"
 
 
 def _ask(base: str, model: str, key: str | None, timeout_s: float, *, image: bool, stream: bool) -> _Reply:
@@ -149,4 +151,4 @@ def _said(reply: _Reply) -> str:
     error = found.get("error") if isinstance(found, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
     text = message if isinstance(message, str) else reply.body[:120].decode("utf-8", "replace")
-    return f"HTTP {reply.status}: {text[:160]}"
+    return f"HTTP {reply.status}: {' '.join(text.split())[:160]}"

@@ -125,7 +125,7 @@ def triage_gain(c: Candidate, without: DoingWithout) -> Evidence | None:
 
 def offline(items: Sequence[Item]) -> list[Fallback]:
     """Prior, rules and text, scored on every item."""
-    usual = {task: _usual(task, [i for i in items if i.task == task]) for task in {i.task for i in items}}
+    usual = {task: _usual([i for i in items if i.task == task]) for task in {i.task for i in items}}
     prior = _scored("prior", "the most usual answer of the task", lambda i: usual[i.task], items)
     rules = _scored(
         "rules", "patterns and a decision table on the prompt", lambda i: _rules(i, usual[i.task]), items
@@ -166,7 +166,7 @@ def _truth(item: Item) -> Mapping[str, Any]:
     return {"status": item.truth.get("status"), "answer": item.truth.get("answer")}
 
 
-def _usual(task: str, items: Sequence[Item]) -> Mapping[str, Any]:
+def _usual(items: Sequence[Item]) -> Mapping[str, Any]:
     """The best single answer to all items of a task: silence, the most frequent one, or each field's."""
     whole = Counter(json.dumps(_truth(i), sort_keys=True) for i in items).most_common(1)
     choices: list[Mapping[str, Any]] = [_SILENT, *(json.loads(text) for text, _ in whole)]

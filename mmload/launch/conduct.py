@@ -6,7 +6,6 @@ the master has written its last frame and the scorer has read it, the figures.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import time
@@ -25,7 +24,7 @@ from mmload.launch.options import RunOptions
 from mmload.launch.watch import Watch
 from mmload.model import InputError
 from mmload.plan import Plan
-from mmload.profile import Profile, api_key, judge_key
+from mmload.profile import Profile
 from mmload.report.live import LiveView
 
 if TYPE_CHECKING:
@@ -35,14 +34,19 @@ _TICK_S: Final = 0.5
 
 
 def conduct(
-    crew: Crew, master: Child, profile: Profile, base_dir: Path, options: RunOptions, interrupt: Interrupt
+    crew: Crew,
+    master: Child,
+    profile: Profile,
+    base_dir: Path,
+    options: RunOptions,
+    interrupt: Interrupt,
+    secrets: tuple[str, ...],
 ) -> Finished:
-    """Give ``master`` and its workers their plan, and see the run to its end.
+    """Give ``master`` and its workers their plan, and see the run to its end. ``secrets``: what no file of
+    the run may hold.
 
     Raises ``InputError`` before anything was sent, ``MmloadError`` if the run could not be carried out.
     """
-    judge = profile.quality.judge
-    keys = [judge_key(judge, os.environ) if judge else None]
     plan = _plan(profile, base_dir, crew.run_dir, options)
     with Fleet(crew, master) as fleet:
         watch = fleet.start(plan, options)
@@ -50,8 +54,6 @@ def conduct(
         fleet.ended = watch.reader.end is not None
         fleet.settle(interrupt)
         fleet.settle_judge(interrupt, options)
-        keys.append(api_key(profile.target, os.environ))
-        secrets = tuple(key for key in keys if key)
         # Loaded in the background since the plan stood (``Fleet.start``).
         from mmload.launch.finish import finish
 

@@ -15,7 +15,7 @@ from mmload.launch.limits import shortage
 from mmload.launch.options import RunOptions
 from mmload.launch.target import probe
 from mmload.model import InputError
-from mmload.profile import Profile, judge_key
+from mmload.profile import Profile, api_key, judge_key
 
 if TYPE_CHECKING:
     from mmload.launch.finish import Finished
@@ -26,10 +26,10 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
 
     Raises ``InputError`` before anything was sent, ``MmloadError`` if the run could not be carried out.
     """
-    if profile.quality.judge:
-        judge_key(profile.quality.judge, os.environ)
+    secrets = _secrets(profile)
     if profile.target.url is not None:
-        probe(profile.target)
+        if refused := probe(profile.target):
+            options.say(refused)
     elif options.remote_workers:
         raise InputError(
             "--master: workers of other hosts cannot reach the embedded pipeline; start it with "
@@ -44,8 +44,15 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
         # Here and not at the head of this file: half a second, while master and workers load theirs.
         from mmload.launch.conduct import conduct
 
-        finished = conduct(crew, master, profile, base_dir, options, interrupt)
+        finished = conduct(crew, master, profile, base_dir, options, interrupt, secrets)
     return finished, interrupt.count > 0
+
+
+def _secrets(profile: Profile) -> tuple[str, ...]:
+    """The keys of target and judge, which no file may hold; raises ``InputError`` for one that is not set."""
+    judge = profile.quality.judge
+    keys = (api_key(profile.target, os.environ), judge_key(judge, os.environ) if judge else None)
+    return tuple(key for key in keys if key)
 
 
 @contextmanager

@@ -9,9 +9,11 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
 
 from mmload.model import InputError
+from mmload.plan import adapter_of
 from mmload.profile import Target, api_key
 
 
@@ -56,13 +58,15 @@ def hung_up_after(connection: http.client.HTTPConnection, seconds: float) -> Ite
         raise TimeoutError
 
 
-def probe(target: Target) -> None:
-    """One harmless GET of the list of models; any HTTP answer will do.
+def probe(target: Target) -> str:
+    """One harmless GET of the list of models, with the run's headers; any HTTP answer will do.
 
-    Raises ``InputError`` for a target that cannot be reached, is no HTTP server, or whose key variable
-    is not set.
+    Gives what to warn of: a refused key. A list may ask for another key than an answer does, so that this
+    alone does not end a run. Raises ``InputError`` for a target that cannot be reached, is no HTTP server, or
+    whose key variable is not set.
     """
-    api_key(target, os.environ)
+    key = api_key(target, os.environ)
+    headers = {**adapter_of(target).headers(key), **target.headers}
     assert target.url is not None
     parts = urlsplit(target.url)
     host = parts.hostname or ""
@@ -71,8 +75,8 @@ def probe(target: Target) -> None:
     connection = connection_to(parts, timeout, target.tls_verify)
     try:
         with hung_up_after(connection, timeout):
-            connection.request("GET", f"{parts.path.rstrip('/')}/models")
-            connection.getresponse()
+            connection.request("GET", f"{parts.path.rstrip('/')}/models", headers=headers)
+            status = connection.getresponse().status
     except ssl.SSLCertVerificationError as e:
         raise InputError(
             f"{where}: its certificate does not verify ({e.verify_message}); "
@@ -92,3 +96,7 @@ def probe(target: Target) -> None:
         raise InputError(f"{where}: cannot be reached ({e.strerror or e})") from None
     finally:
         connection.close()
+    if status != HTTPStatus.UNAUTHORIZED:
+        return ""
+    wants = "it refuses the key" if key else "it wants a key; name its variable in target.api_key_env"
+    return f"warning: {where}: HTTP 401 for the list of models: {wants}"

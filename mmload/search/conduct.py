@@ -101,7 +101,7 @@ def conduct(profile: Profile, base_dir: Path, options: SearchOptions) -> tuple[d
     warm = False
     ended: Stop | None = None
     try:
-        with _served(profile, base_dir, record.folder, options) as aimed:
+        with _served(profile, base_dir, record.folder) as aimed:
             while True:
                 following = decide(settings, [seen_of(level) for level in record.levels])
                 if isinstance(following, Stop):
@@ -219,7 +219,7 @@ def read_record(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]], int]:
 
 
 @contextmanager
-def _served(profile: Profile, base_dir: Path, folder: Path, options: SearchOptions) -> Iterator[Profile]:
+def _served(profile: Profile, base_dir: Path, folder: Path) -> Iterator[Profile]:
     """The profile with a target that answers: an embedded pipeline is started once, for all steps."""
     engine = profile.target.engine
     if engine is None:

@@ -63,7 +63,7 @@ class ChartReading(DrawnTask):
         kind, s, k = _question(rng, data)
         state, aside = rng.getrandbits(64), random.Random(rng.getrandbits(64))
         sheet = canvas(want, em, skin)
-        chart = paint(template(state, want), data if readable else _blind(aside, data, kind, s, k), sheet)
+        chart = paint(template(state, want), data if readable else _blind(aside, data, kind, k), sheet)
         _readable(data, chart, kind, s, k)
         images, which, place = among(aside, want, sheet.image, lambda: _other(aside, want))
         named = kind == "value" and want.prompt_tokens >= 1024 and aside.random() < 0.5
@@ -201,7 +201,7 @@ def _answer(data: Data, kind: str, s: int, k: int) -> dict[str, Any]:
     return {"value": label, "unit": None, "series": series, "category": label}
 
 
-def _blind(rng: random.Random, data: Data, kind: str, s: int, k: int) -> Data:
+def _blind(rng: random.Random, data: Data, kind: str, k: int) -> Data:
     """The chart, drawn so that it cannot answer: the legend, the labels or the category is gone."""
     if len(data.series) > 1 and rng.random() < 0.5:
         return replace(data, hide_legend=True)

@@ -95,7 +95,7 @@ class Extract(DrawnTask):
         aside = random.Random(rng.getrandbits(64))
         readable = want.answerable
         if not readable:
-            sheet, marks = _blinded(aside, want, document, sheet, marks)
+            sheet, marks = _blinded(aside, document, sheet, marks)
         images, which, place = among(
             aside, want, sheet.image, lambda: drawn(aside, want, kind, nonce="")[1].image
         )
@@ -170,9 +170,7 @@ def drawn(
     return document, sheet, paint(template(state, want), document.paper, sheet)
 
 
-def _blinded(
-    rng: random.Random, want: Want, document: Document, sheet: Canvas, marks: Marks
-) -> tuple[Canvas, Marks]:
+def _blinded(rng: random.Random, document: Document, sheet: Canvas, marks: Marks) -> tuple[Canvas, Marks]:
     """The same paper with a critical field gone: covered, torn off, too small to read, or never printed."""
     paper = document.paper
     name = rng.choice([n for n in ("invoice_id", "form_id", "date", "time", "code") if n in document.fields])

@@ -109,10 +109,7 @@ class Triage(DrawnTask):
             ]
             plausible = {
                 "code": [decide(wrong, scope, workaround, cause)],
-                "ticket": [
-                    decide(code, s, w, cause)
-                    for s, w in _other_tickets(answer["severity"], scope, workaround)
-                ],
+                "ticket": [decide(code, s, w, cause) for s, w in _other_tickets(answer["severity"])],
                 "cause": [f"RC-{int(cause[3:]) % 90 + 10 - 1 if cause[3:] != '10' else 99}"],
             }
         invented = {**answer, "root_cause_code": _absent(cause, log)}
@@ -155,7 +152,7 @@ def _swap(code: str) -> str:
     return f"{letters[(letters.index(head) + 1) % len(letters)]}-{digits}"
 
 
-def _other_tickets(severity: str, scope: str, workaround: bool) -> list[tuple[str, bool]]:
+def _other_tickets(severity: str) -> list[tuple[str, bool]]:
     pairs = [(s, w) for s in SCOPES for w in (True, False)]
     return [(s, w) for s, w in pairs if SEVERITIES[3 - SCOPES[s] - (not w)] != severity][:2]
 

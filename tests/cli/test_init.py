@@ -25,11 +25,14 @@ class Endpoint(BaseHTTPRequestHandler):
     images: ClassVar[bool] = True
     streams: ClassVar[bool] = True
     broken: ClassVar[bool] = False
+    list_broken: ClassVar[bool] = False
     asked: ClassVar[list[dict[str, Any]]] = []
 
     def do_GET(self) -> None:
         if self.key and self.headers.get("Authorization") != f"Bearer {self.key}":
             self.reply(401, {"error": {"message": "no key"}})
+        elif self.list_broken:
+            self.reply(503, {"error": {"message": "loading the\nmodel"}})
         elif self.path == "/v1/models" and self.models is not None:
             self.reply(200, {"object": "list", "data": [{"id": name} for name in self.models]})
         else:
@@ -117,6 +120,18 @@ def test_an_endpoint_without_a_list_of_models_needs_a_name(
     assert ended.code == 2
     assert "it lists no models; name one with --model" in ended.err
     assert mmload("init", f"{endpoint.url}/v1", "--out", tmp_path / "a.toml", "--model", "mine").code == 0
+
+
+def test_a_list_of_models_that_fails_is_told(mmload: Run, endpoint: Any, tmp_path: Path) -> None:
+    endpoint.list_broken = True
+    said = mmload("init", endpoint.url, "--out", tmp_path / "a.toml").err
+    assert "it lists no models (HTTP 503: loading the model); name one with --model" in said
+
+
+def test_the_path_of_the_chat_is_taken_for_its_base(mmload: Run, endpoint: Any, tmp_path: Path) -> None:
+    out = tmp_path / "a.toml"
+    assert mmload("init", f"{endpoint.url}/v1/chat/completions", "--out", out).code == 0
+    assert load(out).target.url == f"{endpoint.url}/v1"
 
 
 def test_a_failing_question_is_told_and_the_profile_written(

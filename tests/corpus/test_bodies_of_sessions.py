@@ -83,7 +83,7 @@ def test_sessions_change_bodies_and_fingerprint_and_one_turn_leaves_them_as_they
 
 def test_an_adapter_that_takes_no_history_is_refused_for_sessions_alone() -> None:
     class Old(OpenAIChat):
-        def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:  # type: ignore[override]
+        def encode(self, item: Item, images: Sequence[bytes], stream: bool) -> bytes:
             return b"{}"
 
     target = Target(engine="sim", protocol="mine")

@@ -24,7 +24,7 @@ ALL = Mix(
     images={
         "xs": {"width": 256, "height": 256, "weight": 1},
         "m": {"width": 800, "height": 600, "weight": 1},
-    },  # type: ignore[dict-item]  # pydantic reads it
+    },
     variants={"clean": 0.7, "jpeg@3": 0.15, "rotation@2": 0.15},
     images_per_request={"1": 0.8, "2": 0.2},
 )
@@ -122,7 +122,7 @@ def test_bodies_hold_every_item_once_and_are_cached(suite: corpus.Suite) -> None
 
     def encode(item: object, images: list[bytes], history: list[Turn]) -> bytes:
         calls.append(item)
-        flag = b"S" if item.streaming else b"-"  # type: ignore[attr-defined]  # an Item
+        flag = b"S" if item.streaming else b"-"
         return flag + b"|".join([str(len(i)).encode() for i in images])
 
     bodies = corpus.encode(suite, encode, "test", streaming=0.5)
@@ -154,7 +154,7 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_an_impossible_size_is_said_with_its_key(tmp_path: Path) -> None:
-    wide = Mix(items=4, tasks={"extract": 1}, images={"strip": {"width": 4000, "height": 256, "weight": 1}})  # type: ignore[dict-item]  # pydantic reads it
+    wide = Mix(items=4, tasks={"extract": 1}, images={"strip": {"width": 4000, "height": 256, "weight": 1}})
     corpus.build(wide, TASKS, tmp_path, processes=1)
     with pytest.raises(InputError, match=r'no degradation "melt"'):
         corpus.build(Mix(items=4, tasks={"ui": 1}, variants={"melt@1": 1}), TASKS, tmp_path, processes=1)

@@ -33,7 +33,7 @@ def mine(tmp_path: Path, text: str) -> Path:
 
 def test_the_built_in_shapes_enter_by_entry_points() -> None:
     assert plugins.names("shapes") == BUILT_IN_SHAPES
-    assert set(plugins.load("shapes")) == set(BUILT_IN_SHAPES)
+    assert all(callable(plugins.get("shapes", name)) for name in BUILT_IN_SHAPES)
 
 
 def test_names_are_told_without_importing_anything() -> None:

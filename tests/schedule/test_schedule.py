@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmload import plugins, schedule
+from mmload import schedule
 from mmload.model import NS_PER_S, InputError
+from mmload.plan import shapes_of
 from mmload.profile import Profile
 from mmload.schedule import CLOSED_RESERVE, Schedule
 from mmload.schedule.order import stratified_order
@@ -28,9 +29,7 @@ def profile(*phases: dict[str, Any], **keys: Any) -> Profile:
 
 
 def plan(asked: Profile, strata: Any = STRATA, tasks: Any = TASKS) -> Schedule:
-    kinds: dict[str, Any] = plugins.load("shapes")
-    shapes = [kinds[phase.shape](phase, Path()) for phase in asked.phase]
-    return schedule.compile(asked, shapes, strata, tasks)
+    return schedule.compile(asked, shapes_of(asked, Path()), strata, tasks)
 
 
 BURST = {"shape": "burst", "rpm": 600, "peak_rpm": 3000, "duration_s": 12.0}

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmload import plugins, schedule
+from mmload import schedule
 from mmload.model import NS_PER_S, Arrival, InputError
+from mmload.plan import shapes_of
 from mmload.profile import Profile
 from mmload.schedule import Schedule, Turns
 
@@ -26,9 +27,7 @@ def plan(*phases: dict[str, Any], scripts: Any = SCRIPTS, **keys: Any) -> Schedu
     base = {"shape": "sustained", "duration_s": 10.0, "rpm": 600}
     listed = [{**base, "name": f"p{n}", **phase} for n, phase in enumerate(phases)]
     asked = Profile.model_validate({"name": "t", "target": {"engine": "sim"}, "phase": listed, **keys})
-    kinds: dict[str, Any] = plugins.load("shapes")
-    shapes = [kinds[phase.shape](phase, Path()) for phase in asked.phase]
-    return schedule.compile(asked, shapes, STRATA, TASKS, scripts)
+    return schedule.compile(asked, shapes_of(asked, Path()), STRATA, TASKS, scripts)
 
 
 def turns_of(made: Schedule) -> Turns:

@@ -41,7 +41,7 @@ def using(test: Callable[[anthropic.AsyncAnthropic], Awaitable[None]], **config:
 def test_it_reads_an_answer_and_its_usage() -> None:
     async def test(client: anthropic.AsyncAnthropic) -> None:
         answer = await client.messages.create(**asked(DATA))
-        assert json.loads(answer.content[0].text)["answer"] == KNOWN.truth["answer"]  # type: ignore[union-attr]
+        assert json.loads(answer.content[0].text)["answer"] == KNOWN.truth["answer"]
         assert (answer.stop_reason, answer.model) == ("end_turn", "sim-large")
         assert answer.usage.input_tokens > 10 and answer.usage.output_tokens > 20
 
@@ -54,7 +54,7 @@ def test_it_reads_a_stream_that_says_the_same() -> None:
         async with client.messages.stream(**asked(DATA)) as stream:
             text = "".join([piece async for piece in stream.text_stream])
             streamed = await stream.get_final_message()
-        assert text == streamed.content[0].text == whole.content[0].text  # type: ignore[union-attr]
+        assert text == streamed.content[0].text == whole.content[0].text
         assert streamed.usage.output_tokens == whole.usage.output_tokens
         assert streamed.stop_reason == "end_turn"
 

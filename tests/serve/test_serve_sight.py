@@ -64,7 +64,7 @@ def test_jpeg_quality_is_read_back_from_the_file(quality: int) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32)).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as image:
-        tables = image.quantization  # type: ignore[attr-defined]  # Pillow's JPEG images have it
+        tables = image.quantization
     assert jpeg_quality(tables[0]) == pytest.approx(quality, abs=1.5)
 
 

@@ -25,14 +25,14 @@ CLOSED = [
 
 @pytest.mark.parametrize(("profile", "phase"), PHASES, ids=[f"{name}-{p.name}" for name, p in PHASES])
 def test_every_phase_that_is_shipped_keeps_the_contract(profile: str, phase: Phase) -> None:
-    kinds: dict[str, Any] = plugins.load("shapes")
-    check_shape(kinds[phase.shape](phase, PROFILES))
+    kind: Any = plugins.get("shapes", phase.shape)
+    check_shape(kind(phase, PROFILES))
 
 
 @pytest.mark.parametrize("keys", CLOSED, ids=lambda k: k["shape"])
 def test_closed_loops_keep_the_contract(keys: dict[str, Any]) -> None:
-    kinds: dict[str, Any] = plugins.load("shapes")
-    check_shape(kinds[keys["shape"]](Phase(name="p", duration_s=10, **keys), Path()))
+    kind: Any = plugins.get("shapes", keys["shape"])
+    check_shape(kind(Phase(name="p", duration_s=10, **keys), Path()))
 
 
 def test_the_shape_of_the_howto_keeps_the_contract() -> None:
