@@ -205,7 +205,13 @@ SUMMARY: Final[Spec] = {
     "stages": (
         {
             "*": (
-                dict.fromkeys(("p50", "p95", "p99", "share"), ("num?", "")) | {"n": ("int", "answers")},
+                {
+                    "n": ("int", "answers"),
+                    "p50": ("num?", "null below 11 answers"),
+                    "p95": ("num?", "null below 130 answers"),
+                    "p99": ("num?", "null below 662 answers"),
+                    "share": ("num?", "of the service time of the answers that tell"),
+                },
                 "milliseconds of one stage",
             )
         },

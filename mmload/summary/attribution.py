@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from mmload.intervals import wilson
-from mmload.model import LOCAL_KINDS, ErrorKind, Outcome, Record, Score
+from mmload.model import LOCAL_KINDS, NS_PER_US, ErrorKind, Outcome, Record, Score
 from mmload.summary.measures import CLAIM_TYPES
 from mmload.summary.run_info import RunInfo
 from mmload.summary.server_timing import timings
@@ -100,10 +100,17 @@ class Attribution:
             return _of_error(record)
         if score is not None and not right:
             return self._of_answer(record, score)
+        return Blame("pipeline", f"late: {_slowest_stage(record)}") if self._late(record) else None
+
+    def _late(self, record: Record) -> bool:
+        """Beyond its objective, to the last byte or to the first token."""
         assert record.end_ns is not None
-        if (record.end_ns - record.due_ns) // 1000 <= self._info.slo_us[record.item]:
-            return None
-        return Blame("pipeline", f"late: {_slowest_stage(record)}")
+        if (record.end_ns - record.due_ns) // NS_PER_US > self._info.slo_us[record.item]:
+            return True
+        first = record.first_token_ns
+        return first is not None and (
+            (first - record.due_ns) // NS_PER_US > self._info.slo_ttft_us[record.item]
+        )
 
     def _of_answer(self, record: Record, score: Score) -> Blame:
         if score.nonce == "foreign" or "cross_talk" in score.safety:

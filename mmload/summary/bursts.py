@@ -73,9 +73,9 @@ def _time_to_recover(sent: Any, missed: Any, end: float, until: float, bin_s: fl
 
 
 def peak_backlog(summary: Summary, first: int, last: int) -> int:
-    """Most requests that were due and not answered at the end of any bin of ``[first, last)``."""
+    """Most requests that were due, not ended and not dropped at the end of any bin of ``[first, last)``."""
     keys, rows = summary.flow.arrays()
-    owed = np.cumsum(rows[:, F.DUE] - rows[:, F.ENDED])
+    owed = np.cumsum(rows[:, F.DUE] - rows[:, F.ENDED] - rows[:, F.DROPPED])
     inside = (keys >= first) & (keys < last)
     return int(max(0, owed[inside].max(initial=0)))
 

@@ -7,25 +7,24 @@ Not aware of whether a gate was asked for, nor of what follows from it. The name
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from mmload.histogram import Histogram, Ints, rank_of
+from mmload.histogram import Histogram, rank_of
 from mmload.intervals import (
     CONFIDENCE,
+    Clustered,
     certifying_n,
-    clopper_pearson_lower,
-    clopper_pearson_upper,
     quantile_rank_lower,
     quantile_rank_upper,
     wilson_bound_n,
 )
 from mmload.model import CheckVerdict
-from mmload.summary.measures import W_ONE, M
+from mmload.summary.measures import M
 from mmload.summary.paired import paired
 from mmload.summary.run_info import milliseconds
 from mmload.summary.twins import robustness
-from mmload.summary.view import View
+from mmload.summary.view import View, exact_bound
 
 _TWO_SIDED: Final = 2 * CONFIDENCE - 1
 
@@ -135,11 +134,13 @@ def gather(view: View) -> dict[str, Evidence]:
     found = {
         "quality_min": _quality(view),
         "quality_loss_max": _loss(view),
-        "schema_valid_min": _weighted(view, M.W_VALID, M.W),
-        "critical_hallucination_max": _weighted(view, M.W_CRITICAL, M.W),
-        "overreach_max": _weighted(view, M.W_OVERREACH, M.W_UNANSWERABLE, view.sum(M.N_UNANSWERABLE)),
-        "over_slo_max": _of_sent(view, view.sent_by_cell - view.data[:, M.WITHIN_SLO]),
-        "error_max": _of_sent(view, view.data[:, M.FAILED] + view.data[:, M.SHED]),
+        "schema_valid_min": _share(view.share_of_answers(M.W_VALID), view.sum(M.N_SCORED)),
+        "critical_hallucination_max": _share(view.share_of_answers(M.W_CRITICAL), view.sum(M.N_SCORED)),
+        "overreach_max": _share(
+            view.share_of_answers(M.W_OVERREACH, M.W_UNANSWERABLE), view.sum(M.N_UNANSWERABLE)
+        ),
+        "over_slo_max": _share(view.share_of_sent(view.sent_by_cell - view.data[:, M.WITHIN_SLO]), view.sent),
+        "error_max": _share(view.share_of_sent(view.data[:, M.FAILED] + view.data[:, M.SHED]), view.sent),
         "cross_talk_max": _count(view, M.N_FOREIGN),
         "safety_violations_max": _count(view, M.N_SAFETY),
     }
@@ -179,43 +180,13 @@ def robustness_evidence(view: View) -> Evidence:
     return Evidence(bound.value, bound.low, bound.high, found.n_pairs)
 
 
-def _share(k: float, n: float, seen: int | None = None) -> Evidence:
-    """Exact bounds of k of n; ``seen`` is the number of observations if n is an effective one."""
-    if n <= 0:
+def _share(found: Clustered | None, seen: int) -> Evidence:
+    """A share of ``seen`` observations, some of which may stand for less than one independent trial."""
+    if found is None or seen <= 0:
         return UNKNOWN
-    low, high = clopper_pearson_lower(k, n), clopper_pearson_upper(k, n)
-    seen = int(n) if seen is None else seen
-    return Evidence(k / n, low, high, seen, share=True, design_effect=seen / n)
-
-
-def _of_sent(view: View, hits: Ints) -> Evidence:
-    """Share of the requests sent: exact bounds on so many independent ones as their spread in time leaves,
-    and Student's on that spread where it is wider. Requests of one moment share a queue, so that those beyond
-    their objective come together.
-    """
-    found = view.share_of_sent(hits)
-    if found is None:
-        return UNKNOWN
-    n = view.sent
-    alone = n / max(1.0, found.design_effect)
-    exact = _share(found.value * alone, alone, n)
-    if exact.low is None or exact.high is None or found.df == 0:
-        return exact
-    half = found.half_width(_TWO_SIDED)
-    low, high = max(0.0, found.value - half), min(1.0, found.value + half)
-    return replace(exact, low=min(exact.low, low), high=max(exact.high, high))
-
-
-def _weighted(view: View, hits: M, weights: M, seen: int | None = None) -> Evidence:
-    """A share of sampled answers, weighted; exact bounds on Kish's effective number of them."""
-    total = view.sum(weights)
-    scored = view.sum(M.N_SCORED)
-    seen = scored if seen is None else seen
-    if total <= 0 or seen <= 0:
-        return UNKNOWN
-    kish_ratio = view.sum(M.W) ** 2 / (view.sum(M.W2) * W_ONE * scored)
-    n = seen * min(1.0, kish_ratio)
-    return _share(view.sum(hits) / total * n, n, seen)
+    bound = exact_bound(found, _TWO_SIDED)
+    effect = seen / max(found.n_eff, 1e-9)
+    return Evidence(bound.value, bound.low, bound.high, seen, share=True, design_effect=effect)
 
 
 def _count(view: View, column: M) -> Evidence:

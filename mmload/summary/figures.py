@@ -20,14 +20,14 @@ from mmload.summary.levels import JudgedLevel, judge_levels, latency_only_rpm, r
 from mmload.summary.measures import M
 from mmload.summary.money import bill, break_even_usd, cost_figures, good_queries
 from mmload.summary.quality import quality_figures
-from mmload.summary.run_info import RunInfo, milliseconds
+from mmload.summary.run_info import RunInfo
 from mmload.summary.server_side import ServerSide, server_figures
 from mmload.summary.sessions import session_figures
 from mmload.summary.slices import by_slice, slice_rows
 from mmload.summary.sums import Summary
 from mmload.summary.twins import robustness_figures
 from mmload.summary.validity import Ending, missing, validity_figures
-from mmload.summary.view import Cells, View, latency_figures, ratio
+from mmload.summary.view import Cells, View, latency_figures, percentiles, ratio
 
 SCHEMA_VERSION: Final = "1.2.0"
 _COST_GATES: Final = ("per_query_usd_max", "per_good_query_usd_max")
@@ -179,13 +179,9 @@ def _stages(summary: Summary) -> dict[str, Any]:
     served = summary.tallies.get("staged_service_us", 0)
     out = {}
     for number, name in sorted(summary.stage_names.items(), key=lambda kv: kv[1]):
-        histogram = summary.stages.histogram(number, number)
-        p50, p95, p99 = histogram.percentiles((50, 95, 99))
+        found = percentiles(summary.stages.histogram(number, number))
         out[name] = {
-            "n": histogram.n,
-            "p50": milliseconds(p50),
-            "p95": milliseconds(p95),
-            "p99": milliseconds(p99),
+            **{key: found[key] for key in ("n", "p50", "p95", "p99")},
             "share": ratio(summary.tallies.get("stage_us:" + name, 0), served),
         }
     return out

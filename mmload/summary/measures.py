@@ -56,10 +56,14 @@ class M(_FromZero):
     COMPLETED = auto()
     WITHIN_SLO = auto()
     CENSORED = auto()
+    CENSORED_SENT = auto()
+    """Part of ``CENSORED`` that had left: only those are in ``service``."""
     RETRIED = auto()
     ATTEMPTS = auto()
     SERVICE_US = auto()
     TOKENS_IN = auto()
+    TOKENS_IN_OK = auto()
+    """Part of ``TOKENS_IN`` that was answered."""
     TOKENS_OUT = auto()
     TOKENS_CACHED = auto()
     BYTES_OUT = auto()
@@ -92,16 +96,13 @@ class M(_FromZero):
     W_OVERREACH = auto()
     W_ANSWERABLE = auto()
     W_FALSE_ABSTENTION = auto()
-    N_CRITICAL = auto()
-    N_VALID = auto()
     N_UNANSWERABLE = auto()
-    N_OVERREACH = auto()
     N_FOREIGN = auto()
     N_NONCE_MISSING = auto()
     N_NONCE_WRONG = auto()
     N_SAFETY = auto()
     CLAIMS = auto()
-    """First of five columns, in the order of ``CLAIM_TYPES``."""
+    """First of five columns, in the order of ``CLAIM_TYPES``: claims, each with the weight of its answer."""
     CLAIMS_1 = auto()
     CLAIMS_2 = auto()
     CLAIMS_3 = auto()
@@ -126,6 +127,8 @@ class F(_FromZero):
     FAILED = auto()
     SHED = auto()
     ENDED = auto()
+    DROPPED = auto()
+    """Never sent, when that was settled: no longer owed."""
 
 
 class S(_FromZero):
@@ -210,6 +213,7 @@ def record_rows(c: Columns, costs: Ints) -> Ints:
         (M.COMPLETED, c.completed),
         (M.WITHIN_SLO, c.within_slo),
         (M.CENSORED, c.censored),
+        (M.CENSORED_SENT, c.censored & c.has_service),
         (M.RETRIED, c.attempts > 1),
     ):
         x[:, column] = mask
@@ -217,6 +221,7 @@ def record_rows(c: Columns, costs: Ints) -> Ints:
     x[:, M.SERVICE_US] = np.where(c.has_service, c.service_us, 0)
     for column, values in (
         (M.TOKENS_IN, c.tokens_in),
+        (M.TOKENS_IN_OK, np.where(c.ok, c.tokens_in, 0)),
         (M.TOKENS_OUT, c.tokens_out),
         (M.TOKENS_CACHED, c.tokens_cached),
     ):
@@ -263,12 +268,12 @@ def score_rows(scores: Sequence[Score], w: Ints, within_slo: Any, passed: Any) -
         (None, M.W_SLO, within_slo),
         (None, M.W_SLO_PASS, within_slo & passed),
         (None, M.W_STRICT, strict),
-        (M.N_VALID, M.W_VALID, valid),
-        (M.N_CRITICAL, M.W_CRITICAL, critical),
+        (None, M.W_VALID, valid),
+        (None, M.W_CRITICAL, critical),
         (None, M.W_ANSWERABLE, answerable),
         (None, M.W_FALSE_ABSTENTION, answerable & declined),
         (M.N_UNANSWERABLE, M.W_UNANSWERABLE, ~answerable),
-        (M.N_OVERREACH, M.W_OVERREACH, over),
+        (None, M.W_OVERREACH, over),
     ):
         x[:, weighted] = np.where(mask, w, 0)
         if number is not None:
@@ -284,7 +289,7 @@ def score_rows(scores: Sequence[Score], w: Ints, within_slo: Any, passed: Any) -
         for first, claims in ((M.CLAIMS, s.claims), (M.HALLUCINATED, s.hallucinated)):
             for kind, n in claims.items():
                 if kind in _CLAIM_NUMBER:
-                    x[i, first + _CLAIM_NUMBER[kind]] = n
+                    x[i, first + _CLAIM_NUMBER[kind]] = n * w[i]
     return x
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from mmload.histogram import Ints
-from mmload.intervals import Estimate, clopper_pearson
+from mmload.intervals import Estimate
 from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, M
 from mmload.summary.paired import paired_figures
 from mmload.summary.slices import weighted_wilson
 from mmload.summary.twins import pair_accuracy
-from mmload.summary.view import View, ratio, rounded
+from mmload.summary.view import View, exact_bound, ratio, rounded
 
 
 def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]:
@@ -96,13 +96,18 @@ def _hallucination(view: View) -> dict[str, Any]:
         kind: ratio(int(view.totals[M.HALLUCINATED + k]), int(view.totals[M.CLAIMS + k]))
         for k, kind in enumerate(CLAIM_TYPES)
     }
-    n = view.sum(M.N_SCORED)
-    exact = clopper_pearson(view.sum(M.N_CRITICAL), n) if n else None
-    out["critical"] = ratio(view.sum(M.W_CRITICAL), view.sum(M.W))
-    out["critical_low"] = rounded(exact.low) if exact else None
-    out["critical_high"] = rounded(exact.high) if exact else None
-    out["n"] = n
+    out |= dict(zip(("critical", "critical_low", "critical_high"), _bounded(view, M.W_CRITICAL), strict=True))
+    out["n"] = view.sum(M.N_SCORED)
     return out
+
+
+def _bounded(view: View, hits: M, weights: M = M.W) -> tuple[float | None, float | None, float | None]:
+    """A share of the sampled answers with its 95% interval."""
+    found = view.share_of_answers(hits, weights)
+    if found is None:
+        return None, None, None
+    value, low, high = exact_bound(found, 0.95)
+    return rounded(value), rounded(low), rounded(high)
 
 
 def _abstention(view: View) -> dict[str, Any]:
@@ -112,23 +117,19 @@ def _abstention(view: View) -> dict[str, Any]:
     ``pair_accuracy`` is the chance to be right on an unanswerable item and on its answerable twin.
     """
     unanswerable, answerable = view.sum(M.W_UNANSWERABLE), view.sum(M.W_ANSWERABLE)
-    over, false = (
-        ratio(view.sum(M.W_OVERREACH), unanswerable),
-        ratio(view.sum(M.W_FALSE_ABSTENTION), answerable),
-    )
-    n = view.sum(M.N_UNANSWERABLE)
-    exact = clopper_pearson(view.sum(M.N_OVERREACH), n) if n else None
+    over, low, high = _bounded(view, M.W_OVERREACH, M.W_UNANSWERABLE)
+    false = ratio(view.sum(M.W_FALSE_ABSTENTION), answerable)
     right = unanswerable - view.sum(M.W_OVERREACH)
     wrong = view.sum(M.W_OVERREACH) + view.sum(M.W_FALSE_ABSTENTION)
     pairs, n_pairs = pair_accuracy(view)
     return {
         "overreach": over,
-        "overreach_low": rounded(exact.low) if exact else None,
-        "overreach_high": rounded(exact.high) if exact else None,
+        "overreach_low": low,
+        "overreach_high": high,
         "false_abstention": false,
         "youden_j": None if over is None or false is None else rounded(1 - over - false),
         "f1": ratio(2 * right, 2 * right + wrong) if unanswerable else None,
-        "n_unanswerable": n,
+        "n_unanswerable": view.sum(M.N_UNANSWERABLE),
         "pair_accuracy": pairs,
         "n_pairs": n_pairs,
     }

@@ -66,7 +66,7 @@ def _turn(turns: TurnSums, number: int, row: Ints, design_effect: float) -> dict
         "low": rounded(share.low) if share else None,
         "high": rounded(share.high) if share else None,
         "n_scored": int(row[M.N_SCORED]),
-        "tokens_in_mean": rounded(row[M.TOKENS_IN] / row[M.OK]) if row[M.OK] else None,
+        "tokens_in_mean": rounded(row[M.TOKENS_IN_OK] / row[M.OK]) if row[M.OK] else None,
         "cached_ratio": ratio(int(row[M.TOKENS_CACHED]), int(row[M.TOKENS_IN])),
         "per_query_usd": None if unpriced or not sent else round((usd(cost) or 0.0) / sent, 8),
     }

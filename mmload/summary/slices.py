@@ -12,9 +12,9 @@ from typing import Any
 from mmload.histogram import Ints
 from mmload.intervals import Estimate, holm, two_sided_p, wilson
 from mmload.summary.measures import W_ONE, S
-from mmload.summary.run_info import RunInfo, milliseconds
+from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import Summary
-from mmload.summary.view import ratio, rounded
+from mmload.summary.view import percentiles, ratio, rounded
 
 
 def weighted_wilson(w_pass: int, w: int, w2: int, design_effect: float = 1.0) -> Estimate | None:
@@ -71,7 +71,7 @@ def _row(
         "quality": rounded(estimate.value) if estimate else None,
         "low": rounded(estimate.low) if estimate else None,
         "high": rounded(estimate.high) if estimate else None,
-        "e2e_p95_ms": milliseconds(latency.percentile(95)),
+        "e2e_p95_ms": percentiles(latency)["p95"],
         "error_ratio": ratio(int(row[S.SENT] - row[S.OK]), int(row[S.SENT])),
         "over_slo_ratio": ratio(int(row[S.SENT] - row[S.WITHIN_SLO]), int(row[S.SENT])),
         "critical_ratio": ratio(int(row[S.W_CRITICAL]), int(row[S.W])),

@@ -172,6 +172,7 @@ class Summary:
             (F.FAILED, c.failed, c.end_ns),
             (F.SHED, c.shed, c.end_ns),
             (F.ENDED, out, np.where(c.end_ns >= 0, c.end_ns, c.due_ns)),
+            (F.DROPPED, c.not_sent, np.where(c.end_ns >= 0, c.end_ns, c.due_ns)),
         ):
             where = np.maximum(np.where(at[mask] >= 0, at[mask], c.due_ns[mask]), 0) // info.bin_ns
             rows = np.zeros((len(where), len(F)), np.int64)

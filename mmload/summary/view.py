@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mmload.histogram import Histogram, Ints
-from mmload.intervals import Clustered, certifying_n, clustered_share
+from mmload.intervals import Clustered, Estimate, certifying_n, clopper_pearson, clustered_share
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.summary.measures import W_ONE, M, unpack
 from mmload.summary.run_info import RunInfo, Window, milliseconds
@@ -144,11 +144,19 @@ class View:
 
     def share_of_sent(self, hits: Ints) -> Clustered | None:
         """Share of the requests sent, with its spread over replicates or time blocks; ``hits`` by cell."""
+        return self._plain_share(hits, self.sent_by_cell, float(self.sent))
+
+    def share_of_answers(self, hits: M, weights: M = M.W) -> Clustered | None:
+        """Weighted share of the sampled answers that ``weights`` sums, not weighted by task; likewise."""
+        mean_weight = self.sum(M.W2) / max(1, self.sum(M.W)) * W_ONE
+        return self._plain_share(self.data[:, hits], self.data[:, weights], self.sum(weights) * mean_weight)
+
+    def _plain_share(self, hits: Ints, weights: Ints, squared_weights: float) -> Clustered | None:
         found = []
         for cluster, groups in self.clusterings:
             n = len(groups)
-            h, w = np.bincount(cluster, hits, n), np.bincount(cluster, self.sent_by_cell, n)
-            found.append(clustered_share(h[:, None], w[:, None], [float(w.sum())], [1.0], groups))
+            h, w = np.bincount(cluster, hits, n), np.bincount(cluster, weights, n)
+            found.append(clustered_share(h[:, None], w[:, None], [squared_weights], [1.0], groups))
         known = [f for f in found if f is not None]
         return max(known, key=lambda f: f.half_width(0.95)) if known else None
 
@@ -200,14 +208,26 @@ class View:
         return out
 
 
+def exact_bound(found: Clustered, confidence: float) -> Estimate:
+    """Two-sided exact binomial interval on so many independent trials as the spread in time leaves, and
+    Student's on that spread where it is wider: what goes wrong under load goes wrong together.
+    """
+    exact = clopper_pearson(found.value * found.n_eff, found.n_eff, confidence)
+    if found.df == 0:
+        return exact
+    half = found.half_width(confidence)
+    low, high = max(0.0, found.value - half), min(1.0, found.value + half)
+    return Estimate(found.value, min(exact.low, low), max(exact.high, high))
+
+
 def latency_figures(view: View) -> dict[str, Any]:
     """``latency_ms`` of a view: null and listed in ``uncertified`` what the sample cannot certify."""
     out: dict[str, Any] = {}
     for metric in METRICS:
         histogram = view.histogram(metric)
         out[metric] = percentiles(histogram)
-        if metric in ("e2e", "service"):
-            out[metric]["censored"] = view.sum(M.CENSORED)
+    out["e2e"]["censored"] = view.sum(M.CENSORED)
+    out["service"]["censored"] = view.sum(M.CENSORED_SENT)
     return out
 
 

@@ -72,6 +72,18 @@ def test_a_late_answer_belongs_to_the_stage_that_took_longest(owner, run):
     assert owner({}, end_ns=late, server_timing=timing) == "pipeline: late: queue"
 
 
+def test_a_late_first_token_is_late_though_the_last_came_in_time(tmp_path):
+    made = synthetic_run(tmp_path, (Stretch("load", 300, 20, quality=1.0, e2e_ms=900),),
+                         slo={"default": {"e2e_ms": 60_000, "ttft_ms": 300}})  # fmt: skip
+    reader = RunReader(made.dir, lambda _: made.items)
+    reader.poll()
+    seen = Attribution(reader.plan, reader.summary)
+    for record in made.records:
+        seen.add(record, None)
+    late = [r for r in made.records if r.first_token_ns and r.first_token_ns - r.due_ns > 300_000_000]
+    assert seen.figures()["failures"] == len(late) > 0
+
+
 def test_a_right_answer_in_time_is_nobodys_failure(owner):
     assert owner({}) is None
 

@@ -67,3 +67,15 @@ def test_other_shapes_have_no_burst(tmp_path):
     info, summary = RunInfo.from_header(run.header, run.items), Summary()
     summary.add_records(run.records, info)
     assert figures(summary, info, Ending({"reason": "done"}))["phases"][0]["burst"] is None
+
+
+def test_what_was_never_sent_is_not_owed_for_ever(tmp_path):
+    run = synthetic_run(
+        tmp_path, (Stretch("b", 1800, 60, shape="burst", e2e_ms=100, not_sent=0.2),), gates={}
+    )
+    info, summary = RunInfo.from_header(run.header, run.items), Summary()
+    summary.add_records(run.records, info)
+    ends = [(r.due_ns, r.end_ns if r.end_ns is not None else r.due_ns) for r in run.records]
+    seconds = [k * NS_PER_S for k in range(1, 61)]
+    owed = max(sum(due < t <= end for due, end in ends) for t in seconds)
+    assert figures(summary, info, Ending({"reason": "done"}))["phases"][0]["peak_backlog"] == owed < 20

@@ -38,7 +38,7 @@ def episodes(rng, seconds):
     return (np.cumsum(switches) + rng.integers(2)) % 2
 
 
-def simulated(rng, info, phases, seconds, per_second=10.0, pi=1.0):
+def simulated(rng, info, phases, seconds, per_second=10.0, pi=1.0, critical=False):
     """A summary of scored answers whose chance to pass depends on the state of the moment."""
     summary = Summary()
     for phase in range(phases):
@@ -50,6 +50,8 @@ def simulated(rng, info, phases, seconds, per_second=10.0, pi=1.0):
         rows[:, M.PLANNED] = rows[:, M.OK] = rows[:, M.N_SCORED] = n
         rows[:, M.N_PASSED] = passed
         rows[:, M.W], rows[:, M.W_PASS], rows[:, M.W2] = n * w, passed * w, n * w * w // W_ONE
+        if critical:
+            rows[:, M.W_CRITICAL] = (n - passed) * w
         bins = phase * seconds + np.arange(seconds)
         summary.cells.add(key(np.full(seconds, phase), bins, np.zeros(seconds, np.int64)), rows)
     return summary
@@ -143,3 +145,34 @@ def test_weights_undo_a_sampling_rate_that_falls_as_load_rises(tmp_path):
     unweighted = np.mean([s.passed for s in run.scores])
     assert abs(score - truth) < 0.02
     assert unweighted - truth > 0.05
+
+
+def test_weights_undo_it_for_what_was_made_up_too(tmp_path):
+    stretches = (
+        Stretch("light", 2400, 60, quality=1.0, pi=1.0),
+        Stretch("heavy", 4800, 60, quality=0.70, critical=0.30, pi=0.15),
+    )
+    run = synthetic_run(tmp_path, stretches)
+    reader = RunReader(run.dir, lambda _: run.items)
+    reader.poll()
+    found = figures(reader.summary, reader.plan, Ending(reader.end))["quality"]["hallucination"]
+    truth = 4800 * 0.30 / 7200
+    unweighted = np.mean([s.critical > 0 for s in run.scores])
+    assert found["critical"] - unweighted > 0.05
+    assert found["critical_low"] < truth < found["critical_high"]
+    assert found["critical_low"] < found["critical"] < found["critical_high"]
+    # One of four claims is false in an answer that holds a false one.
+    assert found["attribute"] == pytest.approx(found["critical"] / 4, rel=1e-4)
+
+
+@pytest.mark.parametrize(("phases", "seconds"), [(1, 300), (4, 75)])
+def test_what_is_made_up_exactly_as_often_as_allowed_seldom_passes(phases, seconds):
+    """A pipeline that falls back makes things up for as long: taken for independent, a third would pass."""
+    rng = np.random.default_rng(8)
+    info, limit, verdicts = info_of(phases, seconds), 1 - TRUTH, []
+    for _ in range(250):
+        summary = simulated(rng, info, phases, seconds, critical=True)
+        evidence = gather(view_of(summary, info))["critical_hallucination_max"]
+        verdicts.append(evidence.against(limit, upper=True))
+    assert verdicts.count(CheckVerdict.PASS) / len(verdicts) <= 0.08
+    assert verdicts.count(CheckVerdict.FAIL) / len(verdicts) <= 0.10

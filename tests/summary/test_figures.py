@@ -11,6 +11,7 @@ from mmload.model import Outcome
 from mmload.summary import (
     Ending,
     RunReader,
+    Summary,
     answers_of,
     figures,
     intervals_for_log,
@@ -165,6 +166,25 @@ def test_timeouts_do_not_make_the_tail_look_better(tmp_path):
     assert hanging["latency_ms"]["e2e"]["p99"] > 59_000 > clean["latency_ms"]["e2e"]["p99"]
 
 
+def test_who_gave_up_before_anything_left_is_censored_in_e2e_alone(tmp_path):
+    run = synthetic_run(tmp_path, (Stretch("a", 600, 20, timeout=0.1),))
+    reader = RunReader(run.dir, lambda _: run.items)
+    reader.poll()
+    summary = Summary()
+    summary.add_records(
+        [
+            r._replace(error="connect_timeout", sent_ns=None) if r.error and r.seq % 2 else r
+            for r in run.records
+        ],
+        reader.plan,
+    )
+    found = figures(summary, reader.plan)["latency_ms"]
+    gave_up = [r for r in run.records if r.error]
+    assert found["e2e"]["censored"] == len(gave_up) > found["service"]["censored"] > 0
+    for name in ("e2e", "service"):
+        assert found[name]["n"] - found[name]["censored"] == len(run.records) - len(gave_up)
+
+
 def test_refused_and_failed_requests_miss_their_objective(run, found):
     lost = [r for r in measured(run) if r.outcome in ("failed", "shed")]
     late = [r for r in measured(run) if r.outcome == "ok" and r.end_ns - r.due_ns > 4_000_000_000]
@@ -277,6 +297,13 @@ def test_stages_come_from_the_header_with_their_share(found):
     assert stages["preprocess"]["p50"] == pytest.approx(12.0, rel=0.001)
     assert stages["model"]["share"] == pytest.approx(0.5, abs=0.01)
     assert stages["queue"]["share"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_stage_tells_no_percentile_that_its_answers_cannot_certify(tmp_path):
+    stages = figures_of(synthetic_run(tmp_path, (Stretch("a", 600, 20),)))["stages"]
+    assert {(s["n"], s["p50"] is None, s["p95"] is None, s["p99"]) for s in stages.values()} == {
+        (200, False, False, None)
+    }
 
 
 @pytest.mark.parametrize(

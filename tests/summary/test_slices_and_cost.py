@@ -95,6 +95,17 @@ def test_slices_cover_every_request_once_per_dimension(tmp_path):
     )
 
 
+def test_a_slice_tells_no_percentile_that_its_requests_cannot_certify(tmp_path):
+    run = synthetic_run(tmp_path, (Stretch("a", 600, 40),))
+    found, reader = figures_of(run)
+    rows = [row for values in found["quality"]["by_slice"].values() for row in values.values()]
+    assert {row["n"] < 130 for row in rows} == {True, False}
+    assert all((row["e2e_p95_ms"] is None) == (row["n"] < 130) for row in rows)
+    assert all(
+        (r["e2e_p95_ms"] is None) == (r["n"] < 130) for r in series(reader.summary, reader.plan)["slices"]
+    )
+
+
 def costed(rng, info, seconds=240):
     """Cost and quality share the state of the pipeline: when it falls back, answers are cheap and bad."""
     summary = Summary()
