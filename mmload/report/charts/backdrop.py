@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from mmload.report.axes import Seconds
+from mmload.report.axes import Scale, Seconds
 from mmload.report.measured import Measured
 from mmload.report.plot import Key, Plot
 from mmload.report.scene import Line, Text, text_width
@@ -48,8 +48,31 @@ def draw_phases(plot: Plot, measured: Measured) -> None:
                 break
 
 
-def x_label(value: float) -> str:
-    return clock(value)
+def over_time_plot(
+    measured: Measured,
+    width: float,
+    height: float,
+    y: Scale,
+    y_label: Callable[[float], str],
+    y_title: str,
+    keys: Sequence[Key] = (),
+    y_ticks: int = 5,
+) -> Plot:
+    """A plot over the time of the run, with its phases and bursts behind all that is drawn from here on."""
+    plot = Plot(
+        width,
+        height,
+        time_axis(measured),
+        y,
+        x_label=clock,
+        y_label=y_label,
+        y_title=y_title,
+        keys=keys,
+        y_ticks=y_ticks,
+        strip=STRIP,
+    )
+    draw_phases(plot, measured)
+    return plot
 
 
 def stretch(measured: Measured, part: slice) -> tuple[float, float]:
@@ -57,6 +80,19 @@ def stretch(measured: Measured, part: slice) -> tuple[float, float]:
     times = measured.second("t_s")
     step = float(measured.series.get("bin_s") or 1)
     return float(times[part.start]), float(times[part.stop - 1]) + step
+
+
+def middles(measured: Measured, parts: Sequence[slice]) -> list[float]:
+    """The middle second of each part."""
+    return [sum(stretch(measured, part)) / 2 for part in parts]
+
+
+def zones_of(
+    measured: Measured, parts: Sequence[slice], texts: Sequence[str]
+) -> list[tuple[float, float, str]]:
+    """For a pointer: each part, with when it began and its text."""
+    spans = [stretch(measured, part) for part in parts]
+    return [(*span, f"{clock(span[0])}\n{text}") for span, text in zip(spans, texts, strict=True)]
 
 
 def phase_of(measured: Measured, part: slice) -> str:

@@ -6,15 +6,14 @@ from mmload.report.axes import decades, up_to
 from mmload.report.charts.backdrop import (
     MOST_POINTS,
     MOST_ROWS,
-    STRIP,
-    draw_phases,
+    middles,
+    over_time_plot,
     phase_of,
     stretch,
-    time_axis,
-    x_label,
+    zones_of,
 )
 from mmload.report.measured import Measured, highest
-from mmload.report.plot import Key, Plot
+from mmload.report.plot import Key
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
 from mmload.report.wording import clock, ms, ms_tick, percent, percent_tick
@@ -33,30 +32,15 @@ def send_lag(measured: Measured) -> Chart:
     if not seen:
         return Chart("send-lag", title, "", table, absent="No request was sent")
     scale = decades(max(min(seen), 0.01), max(max(seen), 1.0))
-    middle = [sum(stretch(measured, p)) / 2 for p in parts]
+    middle = middles(measured, parts)
 
     def draw(width: float) -> Scene:
-        plot = Plot(
-            width,
-            200,
-            time_axis(measured),
-            scale,
-            x_label=x_label,
-            strip=STRIP,
-            y_label=ms_tick,
-            y_ticks=5,
-            y_title="actual send minus due time (logarithmic)",
-            keys=[LAG],
+        plot = over_time_plot(
+            measured, width, 200, scale, ms_tick, "actual send minus due time (logarithmic)", [LAG]
         )
-        draw_phases(plot, measured)
         placed = [None if v is None else max(v, scale.low) for v in values]
         plot.line(list(zip(middle, placed, strict=True)), LAG)
-        plot.zones(
-            [
-                (*stretch(measured, p), f"{clock(stretch(measured, p)[0])}\n{ms(v)} late")
-                for p, v in zip(parts, values, strict=True)
-            ]
-        )
+        plot.zones(zones_of(measured, parts, [f"{ms(v)} late" for v in values]))
         return plot.scene
 
     return Chart("send-lag", title, f"The latest send was {ms(max(seen))} late.", table, draw)
@@ -71,29 +55,21 @@ def generator_cpu(measured: Measured) -> Chart:
     peak = highest(values)
     if peak is None:
         return Chart("generator-cpu", title, "", table, absent="No telemetry was recorded")
-    middle = [sum(stretch(measured, p)) / 2 for p in parts]
+    middle = middles(measured, parts)
 
     def draw(width: float) -> Scene:
-        plot = Plot(
+        plot = over_time_plot(
+            measured,
             width,
             180,
-            time_axis(measured),
             up_to(max(1.0, peak), 4),
-            x_label=x_label,
-            strip=STRIP,
-            y_label=percent_tick,
+            percent_tick,
+            "share of one core",
+            [CPU],
             y_ticks=4,
-            y_title="share of one core",
-            keys=[CPU],
         )
-        draw_phases(plot, measured)
         plot.line(list(zip(middle, values, strict=True)), CPU)
-        plot.zones(
-            [
-                (*stretch(measured, p), f"{clock(stretch(measured, p)[0])}\n{percent(v)} of a core")
-                for p, v in zip(parts, values, strict=True)
-            ]
-        )
+        plot.zones(zones_of(measured, parts, [f"{percent(v)} of a core" for v in values]))
         return plot.scene
 
     return Chart("generator-cpu", title, f"At most {percent(peak)} of one core.", table, draw)

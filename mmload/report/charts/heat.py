@@ -6,14 +6,7 @@ import math
 from typing import Any
 
 from mmload.report.axes import decades
-from mmload.report.charts.backdrop import (
-    MOST_POINTS,
-    STRIP,
-    burst_keys,
-    draw_phases,
-    time_axis,
-    x_label,
-)
+from mmload.report.charts.backdrop import MOST_POINTS, burst_keys, over_time_plot
 from mmload.report.measured import Measured
 from mmload.report.plot import NARROW, Key, Plot
 from mmload.report.scene import Boxes, Scene
@@ -41,19 +34,16 @@ def over_time(measured: Measured) -> Chart:
     def draw(width: float) -> Scene:
         keys = [Key(label, "blue", fill=opacity, width=0) for label, opacity in levels]
         keys = keys[:: max(1, len(keys) // 2)] if width < NARROW else keys
-        plot = Plot(
+        plot = over_time_plot(
+            measured,
             width,
             300,
-            time_axis(measured),
             scale,
-            x_label=x_label,
-            strip=STRIP,
-            y_label=ms_tick,
+            ms_tick,
+            "end to end; requests by how long they took",
+            [*keys, *burst_keys(measured)],
             y_ticks=8,
-            keys=[*keys, *burst_keys(measured)],
-            y_title="end to end; requests by how long they took",
         )
-        draw_phases(plot, measured)
         plot.scene.add(*_cells(plot, times, step, edges, counts))
         plot.limit(measured.slo_ms, f"objective {ms(measured.slo_ms)}")
         plot.zones(

@@ -8,14 +8,12 @@ import math
 from mmload.report.axes import Tail, decades, up_to
 from mmload.report.charts.backdrop import (
     MOST_ROWS,
-    STRIP,
     burst_keys,
     covered,
-    draw_phases,
+    middles,
+    over_time_plot,
     phase_of,
     stretch,
-    time_axis,
-    x_label,
 )
 from mmload.report.measured import Measured, highest, median
 from mmload.report.plot import Key, Plot
@@ -272,24 +270,21 @@ def over_time(measured: Measured) -> Chart:
         return Chart("latency-time", title, "", table, absent="No per-second latency was recorded")
     slo = measured.slo_ms
     scale = decades(min(everything) * 0.9, max([*everything, slo if slo < 10 * max(everything) else 0]))
-    middle = [sum(stretch(measured, p)) / 2 for p in parts]
+    middle = middles(measured, parts)
     keys = {"p50": P50, "p95": P95, "p99": P99, "max": MAX}
     shown = {name: key for name, key in keys.items() if any(v is not None for v in columns[name])}
 
     def draw(width: float) -> Scene:
-        plot = Plot(
+        plot = over_time_plot(
+            measured,
             width,
             320,
-            time_axis(measured),
             scale,
-            x_label=x_label,
-            strip=STRIP,
-            y_label=ms_tick,
+            ms_tick,
+            "end to end, from the due time (logarithmic)",
+            [*shown.values(), *burst_keys(measured)],
             y_ticks=8,
-            y_title="end to end, from the due time (logarithmic)",
-            keys=[*shown.values(), *burst_keys(measured)],
         )
-        draw_phases(plot, measured)
         plot.limit(slo, f"objective {ms(slo)}")
         for name in reversed(shown):
             _draw_percentile(plot, list(zip(middle, columns[name], strict=True)), shown[name])

@@ -6,17 +6,16 @@ from mmload.report.axes import up_to
 from mmload.report.charts.backdrop import (
     MOST_POINTS,
     MOST_ROWS,
-    STRIP,
     burst_keys,
     covered,
-    draw_phases,
+    middles,
+    over_time_plot,
     phase_of,
     stretch,
-    time_axis,
-    x_label,
+    zones_of,
 )
 from mmload.report.measured import Measured, highest, mean
-from mmload.report.plot import Key, Plot, Row, rows
+from mmload.report.plot import Key, Row, rows
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, clock, count, known, percent, rpm
@@ -99,18 +98,7 @@ def offered_and_carried(measured: Measured) -> Chart:
 
     def draw(width: float) -> Scene:
         keys = [PLANNED, OK, SHED, FAILED, *burst_keys(measured)]
-        plot = Plot(
-            width,
-            300,
-            time_axis(measured),
-            up_to(peak * 1.08),
-            x_label=x_label,
-            strip=STRIP,
-            y_label=rpm,
-            keys=keys,
-            y_title="requests per minute",
-        )
-        draw_phases(plot, measured)
+        plot = over_time_plot(measured, width, 300, up_to(peak * 1.08), rpm, "requests per minute", keys)
         lower = [0.0] * len(parts)
         for index, key in enumerate((OK, SHED, FAILED)):
             upper = [s[index] for s in stacked]
@@ -200,29 +188,13 @@ def in_flight(measured: Measured) -> Chart:
     peak = highest(values)
     if peak is None:
         return Chart("in-flight", "Requests in flight", "", table, absent="No telemetry was recorded")
-    middle = [sum(stretch(measured, p)) / 2 for p in parts]
+    middle = middles(measured, parts)
 
     def draw(width: float) -> Scene:
-        plot = Plot(
-            width,
-            180,
-            time_axis(measured),
-            up_to(peak, 3),
-            x_label=x_label,
-            strip=STRIP,
-            y_label=count,
-            y_ticks=3,
-            y_title="requests in flight",
-        )
-        draw_phases(plot, measured)
+        plot = over_time_plot(measured, width, 180, up_to(peak, 3), count, "requests in flight", y_ticks=3)
         plot.area([(x, 0.0, y) for x, y in zip(middle, values, strict=True) if y is not None], FLIGHT)
         plot.line(list(zip(middle, values, strict=True)), FLIGHT)
-        plot.zones(
-            [
-                (*stretch(measured, p), f"{clock(stretch(measured, p)[0])}\n{count(v)} in flight")
-                for p, v in zip(parts, values, strict=True)
-            ]
-        )
+        plot.zones(zones_of(measured, parts, [f"{count(v)} in flight" for v in values]))
         return plot.scene
 
     desc = f"In flight at once: at most {count(peak, 'request')}."

@@ -6,18 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmload.report.axes import Linear, up_to
-from mmload.report.charts.backdrop import (
-    MOST_ROWS,
-    STRIP,
-    burst_keys,
-    draw_phases,
-    phase_of,
-    stretch,
-    time_axis,
-    x_label,
-)
+from mmload.report.charts.backdrop import MOST_ROWS, burst_keys, over_time_plot, phase_of, stretch
 from mmload.report.measured import Measured
-from mmload.report.plot import Key, Plot, Row, rows
+from mmload.report.plot import Key, Row, rows
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, clock, count, interval, known, ms, percent, percent_tick, rpm, usd
@@ -126,18 +117,15 @@ def over_time(measured: Measured) -> Chart:
     scale = _zoomed([v for w in windows for v in (w[4], w[5])] + [limit])
 
     def draw(width: float) -> Scene:
-        plot = Plot(
+        plot = over_time_plot(
+            measured,
             width,
             250,
-            time_axis(measured),
             scale,
-            x_label=x_label,
-            strip=STRIP,
-            y_label=percent_tick,
-            y_title="answers that passed",
-            keys=[QUALITY, BAND, *burst_keys(measured)],
+            percent_tick,
+            "answers that passed",
+            [QUALITY, BAND, *burst_keys(measured)],
         )
-        draw_phases(plot, measured)
         middles = [((w[0] + w[1]) / 2, w) for w in windows]
         plot.area([(x, w[4], w[5]) for x, w in middles], BAND)
         if limit is not None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmload.report.axes import Linear, up_to
-from mmload.report.charts.backdrop import STRIP, burst_keys, draw_phases, time_axis, x_label
+from mmload.report.charts.backdrop import burst_keys, over_time_plot
 from mmload.report.measured import Measured, highest
-from mmload.report.plot import Key, Plot
+from mmload.report.plot import Key
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, clock, count, known, ms, percent, percent_tick
@@ -37,19 +37,16 @@ def queue(measured: Measured) -> Chart:
     top = up_to(max(peak, highest([v for _, v in here]) or 0, 1), 4)
 
     def draw(width: float) -> Scene:
-        plot = Plot(
+        plot = over_time_plot(
+            measured,
             width,
             230,
-            time_axis(measured),
             top,
-            x_label=x_label,
-            strip=STRIP,
-            y_label=count,
+            count,
+            "requests",
+            [WAITING, RUNNING, HERE, *burst_keys(measured)],
             y_ticks=4,
-            y_title="requests",
-            keys=[WAITING, RUNNING, HERE, *burst_keys(measured)],
         )
-        draw_phases(plot, measured)
         plot.area([(t, 0.0, v) for t, v in columns["waiting"] if v is not None], WAITING)
         plot.line(columns["waiting"], Key("", WAITING.role))
         plot.line(columns["running"], RUNNING)
@@ -77,19 +74,16 @@ def use(measured: Measured) -> Chart:
         return Chart("server-use", title, "", table, absent=_ABSENT)
 
     def draw(width: float) -> Scene:
-        plot = Plot(
+        plot = over_time_plot(
+            measured,
             width,
             200,
-            time_axis(measured),
             Linear(0, 1),
-            x_label=x_label,
-            strip=STRIP,
-            y_label=percent_tick,
+            percent_tick,
+            "share",
+            [*told, *burst_keys(measured)],
             y_ticks=4,
-            y_title="share",
-            keys=[*told, *burst_keys(measured)],
         )
-        draw_phases(plot, measured)
         for key, column in told.items():
             plot.line(column, key)
         by_label = {key.label: column for key, column in told.items()}
