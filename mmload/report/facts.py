@@ -44,8 +44,9 @@ def levels(measured: Measured) -> Table:
         ]
         for level in measured.part("throughput").get("levels") or []
     ]
-    head = ["Level", "Offered rpm", "Answered", "Quality", "95% interval", "p95", "Errors", "Late", "Gates"]
-    return Table("Load levels", head, rows)
+    head = ["Level", "Offered rpm", "Answered", "Quality", "95% bounds", "p95", "Errors", "Late", "Gates"]
+    note = "Bounds as gates take them: each one-sided, slightly inside the two-sided interval of a phase."
+    return Table("Load levels", head, rows, [note])
 
 
 def remarks(measured: Measured) -> list[str]:

@@ -58,9 +58,7 @@ def _gates(measured: Measured) -> str:
         ]
         for g in lines
     ]
-    return "### Gates\n\n" + _table(
-        ["Gate", "Limit", "Measured", "95% interval", "Verdict", ""], data, text=1
-    )
+    return "### Gates\n\n" + _table(["Gate", "Limit", "Measured", "95% bounds", "Verdict", ""], data, text=1)
 
 
 def _tables(measured: Measured) -> Iterable[Table]:

@@ -108,7 +108,7 @@ def scorecard(measured: Measured) -> Table:
         for d in dimensions(measured)
         for c in d.criteria
     ]
-    head = ["Dimension", "Measure", "Limit", "Measured", "95% interval", "Verdict"]
+    head = ["Dimension", "Measure", "Limit", "Measured", "95% bounds", "Verdict"]
     return Table("Scorecard", head, rows, [summary_line(measured)], text_columns=2)
 
 
