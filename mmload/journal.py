@@ -96,8 +96,14 @@ class Writer:
 
     def _write(self, payload: bytes) -> None:
         frame = memoryview(_HEAD.pack(len(payload), zlib.crc32(payload)) + payload)
-        while frame:
-            frame = frame[self._file.write(frame) :]
+        begin = self._file.seek(0, os.SEEK_END)
+        try:
+            while frame:
+                frame = frame[self._file.write(frame) :]
+        except OSError:
+            with suppress(OSError):  # half a frame would hide all that is written behind it
+                self._file.truncate(begin)
+            raise
 
     @property
     def closed(self) -> bool:

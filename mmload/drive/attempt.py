@@ -20,6 +20,8 @@ from mmload.wire import Adapter, Reader
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 MAX_ERROR_BODY: Final = 64 * 1024
+_FRAMING: Final = 8
+"""Bytes received for one of the body, at most: a chunk of a single byte takes six."""
 _STREAMS: Final = (
     "text/event-stream",
     "application/x-ndjson",
@@ -48,9 +50,9 @@ class Attempt(HTTPResponseParser):
 
     # Slots: more than thirty attributes would each cost a look-up in a dict of its own.
     __slots__ = (
-        "_body_bytes", "_content_type", "_encoding", "_error_body", "_headers_done", "_names", "_on_body",
-        "_on_header_field", "_on_header_value", "_pieces", "_sized", "_surplus", "_values", "adapter",
-        "complete", "failure", "first_byte_ns", "first_reasoning_ns", "first_token_ns", "gaps",
+        "_body_bytes", "_content_type", "_encoding", "_error_body", "_headers_done", "_most", "_names",
+        "_on_body", "_on_header_field", "_on_header_value", "_pieces", "_sized", "_surplus", "_values",
+        "adapter", "complete", "failure", "first_byte_ns", "first_reasoning_ns", "first_token_ns", "gaps",
         "kernel_clock", "last_byte_ns", "last_content_ns", "max_body", "reader", "received", "retry_after",
         "sent_ns", "server_timing", "status",
     )  # fmt: skip
@@ -69,6 +71,7 @@ class Attempt(HTTPResponseParser):
         self.status = self.received = self._body_bytes = 0
         self.server_timing = self.retry_after = self._content_type = self._encoding = ""
         self._error_body = b""
+        self._most = MAX_HEADER_BYTES
         self.gaps: list[int] = []
         self._pieces: list[bytes] = []
         self._names: list[str] = []
@@ -108,7 +111,7 @@ class Attempt(HTTPResponseParser):
         self._encoding = get("content-encoding", "").lower()
         self._sized = "content-length" in headers or "transfer-encoding" in headers
         if "server-timing" in headers:
-            self.server_timing = headers["server-timing"][:1000]
+            self.server_timing = self._joined("server-timing")[:1000]
         if "retry-after" in headers:
             self.retry_after = headers["retry-after"][:100]
         self.status = status = self.get_code()
@@ -118,9 +121,17 @@ class Attempt(HTTPResponseParser):
             self._piecewise()
             return False
         self._headers_done = True
+        # Trailers are framing that nobody reads; a target may send them without end.
+        self._on_header_field = self._on_header_value = self._on_status
+        self._most = _FRAMING * self.max_body + MAX_HEADER_BYTES
         if status < 300:
             self._expect_answer()
         return False
+
+    def _joined(self, header: str) -> str:
+        """All its values, each of which may come in a line of its own (RFC 9110, 5.3)."""
+        lines = zip(self._names, self._values, strict=True)
+        return ", ".join([value for name, value in lines if name.lower() == header])
 
     def _expect_answer(self) -> None:
         kind = self._content_type
@@ -180,16 +191,25 @@ class Attempt(HTTPResponseParser):
         try:
             self.feed(data)
         except HTTPParseError as e:
-            self._fail(ErrorKind.PROTOCOL_ERROR, f"{e}: {data[:80]!r}")
+            if self.complete:
+                self._surplus = True
+            else:
+                self._fail(ErrorKind.PROTOCOL_ERROR, f"{e}: {data[:80]!r}")
         except _SurplusBytes:
             self._surplus = True
         except UnicodeDecodeError as e:
             self._fail(ErrorKind.PROTOCOL_ERROR, f"header bytes: {e}")
         if self._pieces:
             self._read_body()
-        if not self._headers_done and self.received > MAX_HEADER_BYTES and not self.complete:
-            self._fail(ErrorKind.HEADER_TOO_LARGE, f"more than {MAX_HEADER_BYTES} bytes of headers")
+        if self.received > self._most and not self.complete:
+            self._too_much()
         return self.complete or self.failure is not None
+
+    def _too_much(self) -> None:
+        if self._headers_done:
+            self._fail(ErrorKind.BODY_TOO_LARGE, f"{self.received} bytes for {self._body_bytes} of the body")
+        else:
+            self._fail(ErrorKind.HEADER_TOO_LARGE, f"more than {MAX_HEADER_BYTES} bytes of headers")
 
     def end_of_stream(self) -> None:
         """The peer closed: right for a body without a length, else the answer was cut."""

@@ -76,6 +76,8 @@ class Connection:
         self.waiting: Any = None
         """Greenlet to switch to when the attempt is over, or when the socket takes more bytes."""
         self.attempt: Attempt | None = None
+        self.over = False
+        """The attempt that was begun last has ended, be it while its request is still being sent."""
         self.deadline_ns = 0
         self.deadline_kind = ErrorKind.FIRST_BYTE_TIMEOUT
         self.total_deadline_ns = 0
@@ -104,7 +106,10 @@ class Connection:
         if code:
             raise local_failure(OSError(code, os.strerror(code)), ErrorKind.CONNECT_RESET)
         if context is not None:
-            self._handshake(context, server_name)
+            try:
+                self._handshake(context, server_name)
+            except OSError as e:
+                raise local_failure(e, ErrorKind.TLS_HANDSHAKE) from None
         self._reading = self.hub.loop.io(sock.fileno(), 1)
         self._reading.start(self._on_readable)
         self.established = True
@@ -130,8 +135,6 @@ class Connection:
                 data = self.sock.recv(65536)
             except BlockingIOError:
                 continue
-            except OSError as e:
-                raise local_failure(e, ErrorKind.TLS_HANDSHAKE) from None
             if not data:
                 raise Failure(ErrorKind.TLS_HANDSHAKE, "closed during the handshake")
             self._incoming.write(data)
@@ -144,6 +147,7 @@ class Connection:
         ``body`` and ``body_file`` + ``offset`` are the same bytes: the large ones go by ``sendfile``,
         which spares a copy of every image. Raises ``Failure`` if the connection breaks.
         """
+        self.over = False
         try:
             if self.tls is not None:
                 self.tls.write(head)
@@ -162,15 +166,25 @@ class Connection:
                 if sent < len(whole):
                     self._send_all(memoryview(whole)[sent:], 0)
         except OSError as e:
+            self.broken = True
             attempt = self.attempt
-            if attempt is None or not (attempt.complete or attempt.failure):
-                raise local_failure(e, ErrorKind.CONNECT_RESET) from None
+            if attempt is not None:
+                self._hear_out(attempt, e)
 
-    def _over(self) -> bool:
-        return self.attempt is not None and (self.attempt.complete or self.attempt.failure is not None)
+    def _hear_out(self, attempt: Attempt, error: OSError) -> None:
+        """The target takes no more of a request: it may have answered all the same, and closed."""
+        heard = -1
+        while not self.over and attempt.received > heard:
+            heard = attempt.received
+            self._on_readable()
+        if not attempt.received:
+            raise local_failure(error, ErrorKind.CONNECT_RESET) from None
+        if not self.over:
+            attempt.reset(os.strerror(error.errno) if error.errno else str(error))
+            self._done(attempt)
 
     def _send_all(self, data: memoryview, flags: int) -> None:
-        while data and not self._over():
+        while data and not self.over:
             try:
                 data = data[self.sock.send(data, flags) :]
             except BlockingIOError:
@@ -179,7 +193,7 @@ class Connection:
             self.broken = True
 
     def _send_file(self, file: int, offset: int, count: int) -> None:
-        while count and not self._over():
+        while count and not self.over:
             try:
                 sent = os.sendfile(self.sock.fileno(), file, offset, count)
             except BlockingIOError:
@@ -300,6 +314,7 @@ class Connection:
 
     def _done(self, attempt: Attempt) -> None:
         self.attempt = None
+        self.over = True
         waiting, self.waiting = self.waiting, None
         if waiting is not None:
             waiting.switch()

@@ -21,11 +21,16 @@ from mmload.drive.polling import until_done
 from mmload.drive.pump import Traffic
 from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record
 from mmload.report.escape import redact
+from mmload.wire import Usage
 
 # Members of an enumeration cost 70 ns at each mention, and a lane mentions these for every request.
 _OK: Final = Outcome.OK
 _SEND_TIMEOUT: Final = ErrorKind.SEND_TIMEOUT
 _FIRST_BYTE_TIMEOUT: Final = ErrorKind.FIRST_BYTE_TIMEOUT
+_FINAL: Final = (ErrorKind.HTTP_4XX, ErrorKind.REDIRECT, ErrorKind.LOCAL_CANCELLED)
+"""Kinds after which nothing is tried again."""
+_MOST_TOKENS: Final = 1 << 53
+"""A count beyond this is no count: what is recorded must fit into 64 bits, and sums of it too."""
 
 
 def work(lane: Lane) -> None:
@@ -99,26 +104,23 @@ class Lane(User):
                 except Failure as e:
                     attempt.failure = e
                 attempt.conclude()
+                failure = attempt.failure
+                if self.connection is not None and (not attempt.reusable or self.connection.broken):
+                    self._drop()
+                if failure is not None and not fresh and not stale and _is_stale(failure, attempt):
+                    stale += 1
+                    continue
+                if failure is not None and self._again(failure, len(errors), attempt.retry_after):
+                    errors.append(failure.kind)
+                    continue
             except BaseException as e:
-                attempt.failure = Failure(
-                    ErrorKind.LOCAL_CANCELLED
-                    if isinstance(e, gevent.GreenletExit)
-                    else ErrorKind.INTERNAL_BUG,
-                    repr(e),
-                )
+                # A lane may be ended anywhere, between two attempts too: how the first one ended stands then.
+                cancelled = isinstance(e, gevent.GreenletExit)
+                kind = ErrorKind.LOCAL_CANCELLED if cancelled else ErrorKind.INTERNAL_BUG
+                attempt.failure = attempt.failure or Failure(kind, repr(e))
                 self._drop()
                 self._record(arrival, attempt, errors, stale, fresh)
                 raise
-            failure = attempt.failure
-            if self.connection is not None and (not attempt.reusable or self.connection.broken):
-                self._drop()
-            if failure is not None and not fresh and not stale and _is_stale(failure, attempt):
-                stale += 1
-                continue
-            if failure is not None and len(errors) < endpoint.retries and self._may_retry(failure):
-                errors.append(failure.kind)
-                if self._back_off(len(errors), attempt.retry_after):
-                    continue
             self._record(arrival, attempt, errors, stale, fresh)
             if endpoint.keep_alive and self.connection is not None:
                 standby.give(self.connection)
@@ -145,6 +147,8 @@ class Lane(User):
         connection.send(head, body, endpoint.body_file, endpoint.offset[item])
         if connection.deadline_kind is _SEND_TIMEOUT:
             connection.deadline_kind = _FIRST_BYTE_TIMEOUT
+            after_send = time.monotonic_ns() + endpoint.first_byte_ns
+            connection.deadline_ns = min(after_send, connection.total_deadline_ns)
         connection.finish(attempt)
         connection.deadline_ns = 0
 
@@ -170,17 +174,23 @@ class Lane(User):
         attempt.failure = attempt.failure or Failure(kind)
         self._drop()
 
-    def _may_retry(self, failure: Failure) -> bool:
-        return failure.kind not in (ErrorKind.HTTP_4XX, ErrorKind.REDIRECT, ErrorKind.LOCAL_CANCELLED)
+    def _again(self, failure: Failure, retried: int, retry_after: str) -> bool:
+        """Whether there is another attempt after so many that were; waits for its time."""
+        if retried >= self.endpoint.retries or failure.kind in _FINAL:
+            return False
+        return self._back_off(retried, retry_after)
 
-    def _back_off(self, tries: int, retry_after: str) -> bool:
+    def _back_off(self, retried: int, retry_after: str) -> bool:
         """Exponential back-off with full jitter, or what the target asks for; false if the run ends."""
-        wait = random.uniform(0, self.endpoint.backoff_s * 2 ** (tries - 1))
-        if retry_after.isdigit():
+        wait = random.uniform(0, self.endpoint.backoff_s * 2**retried)
+        if retry_after.isdecimal():
             wait = min(float(retry_after), 30.0)
         if self.traffic.closing:
             return False
-        gevent.sleep(wait)
+        try:
+            gevent.sleep(wait)
+        except TimedOut:
+            return False  # the drain is over
         return not self.traffic.closing
 
     # --- its record ---------------------------------------------------------------------------
@@ -200,7 +210,7 @@ class Lane(User):
             pi, sampled = traffic.sampling(arrival, end_ns - t0 - due_ns, reader.finish_reason)
         usage, text = None, ""
         if reader is not None:
-            usage = reader.usage
+            usage = _believable(reader.usage)
             if sampled or usage is None:
                 text = reader.text
         tokens_in, tokens_out, cached, source = _tokens(usage, text, endpoint.tokens_in[item])
@@ -260,6 +270,16 @@ class Lane(User):
 def _is_stale(failure: Failure, attempt: Attempt) -> bool:
     """A reused connection that died before any byte came: the target had closed it as idle."""
     return failure.kind is ErrorKind.CONNECT_RESET and not attempt.received
+
+
+def _believable(usage: Usage | None) -> Usage | None:
+    """What a target says that it used, unless no answer can have used that."""
+    if usage is None:
+        return None
+    for count in usage:
+        if count is not None and not 0 <= count < _MOST_TOKENS:
+            return None
+    return usage
 
 
 def _tokens(usage: Any, text: str, tokens_in: int) -> tuple[int | None, int | None, int | None, str]:

@@ -82,7 +82,11 @@ class Master:
         data = msg.data
         index, number = data["index"], data["batch"]
         expected = self.batches.get(index, 0)
-        if index in self.lost or number < expected:
+        if index in self.lost:
+            # It had only stood still. Others send what is due by now: the target would get it twice.
+            self._send_stop(msg.node_id)
+            return
+        if number < expected:
             return
         if number > expected:
             self._event("batch_missing", worker=index, expected=expected, got=number)
@@ -99,7 +103,8 @@ class Master:
             self.changed.set()
 
     def _on_done(self, environment: Environment, msg: Any) -> None:
-        self.done[msg.data["index"]] = msg.data
+        if msg.data["index"] not in self.lost:
+            self.done[msg.data["index"]] = msg.data
         self.changed.set()
 
     # --- the run --------------------------------------------------------------------------------
@@ -189,8 +194,9 @@ class Master:
                 self._event("budget_stop" if reason == "budget" else reason)
                 self._send_stop()
 
-    def _send_stop(self) -> None:
-        self.runner.send_message(messages.STOP, {"reason": self.reason, "grace_s": _GRACE_S})
+    def _send_stop(self, client_id: str | None = None) -> None:
+        """To one worker, or to all."""
+        self.runner.send_message(messages.STOP, {"reason": self.reason, "grace_s": _GRACE_S}, client_id)
 
     def _now(self) -> int:
         return time.monotonic_ns() - self.shape.t0_ns if self.shape.t0_ns else 0
@@ -214,6 +220,9 @@ class Master:
         from_ns = self._now() + self.lead_ns
         self.lost.add(index)
         survivors = sorted(set(self.ready) - self.lost - set(self.done))
+        for client in self.runner.clients.all:
+            if self.runner.get_worker_index(client.id) == index:  # type: ignore[no-untyped-call]
+                self._send_stop(client.id)  # heard if it wakes again
         self._event("worker_lost", worker=index, survivors=survivors)
         _log.error("worker %d is lost; %s take over what is due from now on", index, survivors)
         if survivors:

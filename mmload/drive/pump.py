@@ -37,6 +37,7 @@ _CLOSED_CHUNK: Final = 256
 _BURST: Final = 64
 """Arrivals handed out in one callback before received bytes get their turn."""
 _SWEEP_S: Final = 0.05
+_STOOD_STILL_NS: Final = 150 * NS_PER_MS
 _TICK_NS: Final = 20 * NS_PER_MS
 """How often a closed-loop phase looks whether its shape allows more lanes."""
 _HEARTBEAT_NS: Final = 100 * NS_PER_MS
@@ -107,6 +108,8 @@ class Traffic:
         self._watcher = self._hub.loop.io(self._timer.fd, 1, priority=2)
         self._armed_ns = 0
         self._sweeper = self._hub.loop.timer(_SWEEP_S, _SWEEP_S)
+        self._swept_ns = 0
+        """When deadlines were looked at last; 0 if they were left for the next time."""
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -308,6 +311,10 @@ class Traffic:
     def _sweep(self) -> None:
         """Throw the timeout into each lane whose deadline has passed."""
         now = time.monotonic_ns()
+        stood_still = self._swept_ns and now - self._swept_ns > _STOOD_STILL_NS
+        self._swept_ns = 0 if stood_still else now
+        if stood_still:
+            return  # timers come before sockets: what has arrived meanwhile is read first
         for lane in tuple(self.in_flight):
             connection = lane.connection
             if connection is not None and connection.deadline_ns and now >= connection.deadline_ns:

@@ -39,9 +39,9 @@ class Standby:
 
     def __init__(self, endpoint: Endpoint, clock: Clock) -> None:
         self._endpoint, self._clock = endpoint, clock
-        self._ready: list[Connection] = []
-        self._gone = 0
-        """Of those, how many the target has closed since."""
+        self._ready: dict[Connection, None] = {}
+        """In the order in which they were given back. Lost ones are taken out at once: with few lanes at work
+        those at the bottom would never be looked at again."""
         self._opening = 0
         self._open = 0
         self._lanes = 0
@@ -63,19 +63,16 @@ class Standby:
 
     def take(self) -> Connection | None:
         """The one that was used last, if any stands ready."""
-        ready = self._ready
-        while ready:
-            connection = ready.pop()
-            if not connection.broken:
-                connection.on_loss = None
-                return connection
-            self._gone -= 1
-        return None
+        if not self._ready:
+            return None
+        connection, _ = self._ready.popitem()
+        connection.on_loss = None
+        return connection
 
     def give(self, connection: Connection) -> None:
         """Let it stand ready for whoever comes next."""
         connection.on_loss = self._lost
-        self._ready.append(connection)
+        self._ready[connection] = None
 
     def open(self, holder: Holder) -> None:
         """Open one, which is ``holder.connection`` from the first moment: somebody minds its time.
@@ -113,13 +110,13 @@ class Standby:
         """The target closed one that stood ready. One that never carried a request is not replaced: a target
         that closes each as it comes would keep us opening them."""
         connection.close()
-        self._gone += 1
+        del self._ready[connection]
         self._open -= 1
         if connection.total_deadline_ns:
             self._replace()
 
     def _replace(self) -> None:
-        standing = len(self._ready) - self._gone + self._opening
+        standing = len(self._ready) + self._opening
         if self._endpoint.keep_alive and standing < _RESERVE and self._open + self._opening < self._lanes:
             self._opening += 1
             gevent.spawn(self._renew)

@@ -9,21 +9,22 @@ from __future__ import annotations
 class LineStream:
     """Splits a stream into its lines; LF and CRLF end one, a byte-order mark is left to the first."""
 
-    __slots__ = ("_buffer",)
+    __slots__ = ("_pieces",)
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._pieces: list[bytes] = []
+        """Of the last line: joined once, for a line without end would be copied with every piece."""
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Lines that this piece completed."""
         if b"\n" not in piece:
-            self._buffer += piece
+            self._pieces.append(piece)
             return []
-        lines = (self._buffer + piece).split(b"\n")
-        self._buffer = lines.pop()
+        lines = b"".join((*self._pieces, piece)).split(b"\n")
+        self._pieces = [lines.pop()]
         return [line for raw in lines if (line := raw.strip())]
 
     def close(self) -> list[bytes]:
         """The last line, if no line end closed it."""
-        last, self._buffer = self._buffer.strip(), b""
+        last, self._pieces = b"".join(self._pieces).strip(), []
         return [last] if last else []

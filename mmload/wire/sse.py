@@ -11,11 +11,13 @@ from __future__ import annotations
 class EventStream:
     """Splits a stream into the payloads of its events."""
 
-    __slots__ = ("_begun", "_buffer", "_cr")
+    __slots__ = ("_begun", "_buffer", "_cr", "_waiting")
 
     def __init__(self) -> None:
         self._buffer = b""
-        """What came since the last blank line."""
+        """The last that came since the last blank line."""
+        self._waiting: list[bytes] = []
+        """What came before it: joined once, for a line without end would be copied with every piece."""
         self._begun = False
         self._cr = False
 
@@ -35,7 +37,13 @@ class EventStream:
             piece = piece.removeprefix(b"\xef\xbb\xbf")
         if self._cr or b"\r" in piece:
             piece = self._normalise(piece)
-        blocks = (self._buffer + piece).split(b"\n\n")
+        if self._buffer:
+            if b"\n\n" not in self._buffer[-1:] + piece:
+                self._waiting.append(self._buffer)
+                self._buffer = piece or self._waiting.pop()
+                return []
+            piece = self._all() + piece
+        blocks = piece.split(b"\n\n")
         self._buffer = blocks.pop()
         events: list[bytes] = []
         for block in blocks:
@@ -48,9 +56,14 @@ class EventStream:
     def close(self) -> list[bytes]:
         """Payload left without its closing blank line: many servers end so, and it is taken."""
         events: list[bytes] = []
-        _read_lines(self._buffer, events)
-        self._buffer = b""
+        _read_lines(self._all(), events)
         return events
+
+    def _all(self) -> bytes:
+        """All since the last blank line; nothing is left of it here."""
+        whole = b"".join((*self._waiting, self._buffer))
+        self._waiting, self._buffer = [], b""
+        return whole
 
     def _normalise(self, piece: bytes) -> bytes:
         """CRLF and CR to LF, also where a CRLF is cut between two pieces."""

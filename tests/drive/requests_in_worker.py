@@ -1,7 +1,8 @@
 """Sends single requests through the real lane, in an interpreter that Locust has patched.
 
 Reads one JSON object from stdin: ``cases`` (each ``url``, ``stream`` and keys of ``[target]``;
-``standing``: so many connections stand ready), prints a list of records and answers. A process of its own,
+``standing``: so many connections stand ready; ``still_s``: once a request has left, nothing runs here for so
+long), prints a list of records and answers. A process of its own,
 for Locust must not patch the tests' interpreter.
 """
 
@@ -46,6 +47,7 @@ def send(case: dict) -> list[dict]:
     pause_s, together_s = case.pop("pause_s", 0), case.pop("together_s", 0)
     template, standing = case.pop("file", None), case.pop("standing", 0)
     step_ns = case.pop("clock_step_s", 0) * 10**9
+    still_s = case.pop("still_s", 0)
     target = Target.model_validate({"url": url, **case})
     phase = Phase(name="p", shape="sustained", duration_s=60, users=1)
     profile = Profile(name="p", target=target, phase=[phase])
@@ -78,13 +80,22 @@ def send(case: dict) -> list[dict]:
             greenlet = gevent.spawn(lane._perform, Arrival(seq, now, 0, 0, 1.0, True))
             lane._greenlet = greenlet
             traffic.in_flight.add(lane)
+            if still_s:
+                gevent.sleep(0.2)
+                until = time.monotonic() + still_s
+                while time.monotonic() < until:
+                    pass
             greenlet.join()
             traffic.in_flight.discard(lane)
             gevent.sleep(pause_s)
         lane._drop()
+        held = len(traffic.standby._ready)
         traffic._watcher.stop()
         traffic._sweeper.stop()
-    return [record._asdict() | {"answer": answer.text if answer else None} for record, answer in kept.rows]
+    return [
+        record._asdict() | {"answer": answer.text if answer else None, "held_after_all": held}
+        for record, answer in kept.rows
+    ]
 
 
 def _together(traffic: Traffic, endpoint: Endpoint, times: int, apart_s: float) -> None:

@@ -68,6 +68,38 @@ def test_bytes_behind_the_answer_make_the_connection_unfit() -> None:
     assert not found.reusable
 
 
+_WHOLE = b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}'
+_CLOSING = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer-Timing: model;dur=3\r\n"
+    b"Connection: close\r\nServer-Timing: proxy;dur=1\r\nContent-Length: %d\r\n\r\n%b" % (len(_WHOLE), _WHOLE)
+)
+
+
+@given(_cuts, st.sampled_from([b"", b"\r\n", b"more", b"HTTP/1.1 200 OK\r\n"]))
+def test_a_whole_answer_is_good_whatever_comes_behind_it_on_a_closing_connection(
+    cuts: list[int], behind: bytes
+) -> None:
+    answer = _CLOSING + behind
+    found = Attempt(OpenAIChat("m"), 1 << 20)
+    places = [0, *sorted(cut % len(answer) for cut in cuts), len(answer)]
+    for start, end in pairwise(places):
+        if start < end and found.take(answer[start:end], 1):
+            break
+    found.conclude()
+    assert (found.complete, found.failure, found.reusable) == (True, None, False)
+    assert found.server_timing == "model;dur=3, proxy;dur=1", "a header may come in several lines"
+
+
+def test_trailers_are_not_kept() -> None:
+    found = Attempt(OpenAIChat("m"), 1 << 20)
+    found.take(_HEAD + b"0\r\n", 1)
+    for _ in range(100):
+        found.take(b"X-A: " + b"a" * 2000 + b"\r\n", 1)
+    assert not found.complete and found.failure is None
+    kept = [value for values in (found._names, found._values) for value in values]
+    assert sum(map(len, kept)) < len(_HEAD)
+
+
 def test_an_attempt_is_gone_with_its_last_reference_however_its_head_came() -> None:
     gc.collect()
     gc.disable()

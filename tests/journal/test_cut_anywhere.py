@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -144,3 +146,25 @@ def test_rewriting_a_damaged_journal_leaves_it_damaged_at_the_same_frame(whole: 
     follower = journal.Follower(path)
     assert [kind for kind, _ in follower.poll()] == [kind for kind, _ in FRAMES[:-1]]
     assert "checksum" in follower.damaged
+
+
+def test_a_frame_for_which_there_was_no_room_hides_nothing_that_is_written_once_there_is(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "full.mmj"
+    script = f"""
+import pathlib, resource
+from mmload import journal
+writer = journal.Writer(pathlib.Path({str(path)!r}))
+writer.append(journal.EVENT, {{"name": "before"}})
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+try:
+    writer.append(journal.EVENT, {{"name": "x" * 1000}})
+except OSError:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    writer.append(journal.EVENT, {{"name": "after"}})
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    frames = [(journal.EVENT, {"name": "before"}), (journal.EVENT, {"name": "after"})]
+    assert journal.read(path) == (frames, False)

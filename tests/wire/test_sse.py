@@ -5,6 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmload.wire.json_lines import LineStream
 from mmload.wire.sse import EventStream
 
 
@@ -69,3 +70,24 @@ def test_a_bare_line_of_json_is_an_event() -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(data: bytes) -> None:
     read([data])
+
+
+@given(
+    st.sampled_from([EventStream, LineStream]),
+    st.sampled_from([b"data: ", b"data: a", b"\xef\xbb\xbfdata: a"]),
+)
+def test_a_line_without_end_is_not_copied_with_every_piece(
+    made: type[EventStream | LineStream], begin: bytes
+) -> None:
+    stream = made()
+    stream.feed(begin)
+    for _ in range(50):
+        assert stream.feed(b"data" * 25) == []
+    kept = [v for name in stream.__slots__ for v in _bytes_in(getattr(stream, name))]
+    assert sum(map(len, kept)) >= 5000 and max(map(len, kept)) <= 110
+    assert b"data" * 25 * 50 in b"".join(stream.close())
+
+
+def _bytes_in(value: object) -> list[bytes]:
+    values = value if isinstance(value, list) else [value]
+    return [v for v in values if isinstance(v, bytes)]
