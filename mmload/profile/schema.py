@@ -1,7 +1,8 @@
 """What a traffic profile may hold: its keys, their types, units, limits and defaults.
 
-The docstring below a key is its documentation: it goes into the JSON Schema and the reference page.
-Not aware of files, TOML, or what the keys are used for.
+The docstring below a key is its documentation: it goes into the JSON Schema and the reference page. One file,
+longer than others, because it is a table and read as one. Not aware of files, TOML, or what the keys are used
+for.
 """
 
 from __future__ import annotations

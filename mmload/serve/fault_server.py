@@ -25,6 +25,7 @@ from mmload.serve.answers import uniform
 from mmload.serve.exchange import FAULTS, Exchange, FaultConfig
 from mmload.serve.healthy import Received
 from mmload.serve.line import ClientGoneError, Line
+from mmload.serve.planting import ideal
 
 __all__ = ["FAULTS", "FaultConfig", "FaultServer", "faults", "habits", "read_fault_config"]
 _IMAGE = re.compile(rb'base64,([A-Za-z0-9+/=]+)"')
@@ -63,7 +64,7 @@ class FaultServer:
     def __init__(self, config: FaultConfig, items: Sequence[Item] = (), host: str = "127.0.0.1") -> None:
         self.config = config
         self.seen = Seen()
-        self._answers = {item.images[0].sha256: _ideal(item) for item in items if item.images}
+        self._answers = {item.images[0].sha256: ideal(item) for item in items if item.images}
         self._number = 0
         self._host = host
         self._tasks: set[asyncio.Task[None]] = set()
@@ -192,14 +193,3 @@ async def _readable(sock: socket.socket) -> None:
         await there.wait()
     finally:
         loop.remove_reader(sock)
-
-
-def _ideal(item: Item) -> str:
-    envelope = {
-        "status": item.truth["status"],
-        "answer": item.truth["answer"],
-        "evidence": [],
-        "confidence": 0.95,
-        "nonce": item.nonce,
-    }
-    return msgspec.json.encode(envelope).decode()

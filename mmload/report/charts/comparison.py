@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmload.report.axes import Linear, up_to
-from mmload.report.plot import Key, Plot, Row, rows
+from mmload.report.plot import Key, Plot
+from mmload.report.row_plot import Row, rows
 from mmload.report.scene import SHAPES, Line, Marker, Scene, Text
 from mmload.report.table import Chart, Table
 from mmload.report.wording import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mmload.report.axes import up_to
 from mmload.report.measured import Measured
-from mmload.report.plot import Key, Row, rows
+from mmload.report.plot import Key
+from mmload.report.row_plot import Row, rows
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, count, known, percent, rpm, usd, usd_tick

@@ -33,6 +33,10 @@ DUE = Key("end to end, from the due time", "blue", shape="circle", width=2.25)
 SERVICE = Key("service, from the actual send", "orange", "7 3", shape="triangle", width=2)
 
 
+Curves = list[tuple[Key, list[tuple[float, float, int]]]]
+"""Of each curve how it is drawn, and its points: percentile, milliseconds, requests at or below."""
+
+
 def spectrum(measured: Measured) -> Chart:
     """Latency by percentile on the axis of the HdrHistogram plotter, ``e2e`` and ``service`` side by side."""
     curves = [(key, _curve(measured, name)) for key, name in ((DUE, "e2e"), (SERVICE, "service"))]
@@ -42,31 +46,13 @@ def spectrum(measured: Measured) -> Chart:
     if not curves:
         return Chart("spectrum", title, "", table, absent="No request was answered")
     samples = max(int(points[-1][2]) for _, points in curves)
-    axis = Tail(max(1.0, math.ceil(2 * math.log10(max(samples, 2))) / 2))
     peak = max(points[-1][1] for _, points in curves)
     slo = measured.slo_ms
-    scale = up_to(max(peak, slo if slo < 3 * peak else 0) * 1.05)
+    top = max(peak, slo if slo < 3 * peak else 0)
     certified = _certified(samples)
 
     def draw(width: float) -> Scene:
-        plot = Plot(
-            width,
-            360,
-            axis,
-            scale,
-            x_label=_percent_tick,
-            y_label=ms_tick,
-            y_title="latency",
-            x_title="percentile; every nine is equally wide",
-            keys=[k for k, _ in curves],
-        )
-        if axis(certified) < 1:
-            _mark_uncertified(plot, certified)
-        plot.limit(slo, f"objective {ms(slo)}")
-        for key, points in curves:
-            plot.line(_steps(points), key)
-        plot.zones(_spectrum_zones(curves))
-        return plot.scene
+        return _spectrum_scene(width, 360, "latency", curves, top, slo, certified)
 
     e2e = measured.part("latency_ms", "e2e")
     desc = (
@@ -108,26 +94,10 @@ def spectrum_by_phase(measured: Measured) -> Chart:
     table = _phase_percentiles(measured, [key.label for key, _ in curves])
     if len(curves) < 2:
         return Chart("spectrum-phase", title, "", table, absent="The run has a single phase to draw")
-    axis = Tail(max(1.0, math.ceil(2 * math.log10(max(points[-1][2] for _, points in curves))) / 2))
-    scale = up_to(max(points[-1][1] for _, points in curves) * 1.05)
+    top = max(points[-1][1] for _, points in curves)
 
     def draw(width: float) -> Scene:
-        plot = Plot(
-            width,
-            320,
-            axis,
-            scale,
-            x_label=_percent_tick,
-            y_label=ms_tick,
-            y_title="end to end, from the due time",
-            x_title="percentile; every nine is equally wide",
-            keys=[key for key, _ in curves],
-        )
-        plot.limit(measured.slo_ms, f"objective {ms(measured.slo_ms)}")
-        for key, points in curves:
-            plot.line(_steps(points), key)
-        plot.zones(_spectrum_zones(curves))
-        return plot.scene
+        return _spectrum_scene(width, 320, "end to end, from the due time", curves, top, measured.slo_ms)
 
     ends = "; ".join(f"{key.label} up to {ms(points[-1][1])}" for key, points in curves)
     return Chart("spectrum-phase", title, f"{ends}.", table, draw)
@@ -184,9 +154,39 @@ def _percent_tick(value: float) -> str:
     return f"{value:.6g}%"
 
 
-def _spectrum_zones(
-    curves: list[tuple[Key, list[tuple[float, float, int]]]],
-) -> list[tuple[float, float, str]]:
+def _spectrum_scene(
+    width: float,
+    height: float,
+    y_title: str,
+    curves: Curves,
+    top: float,
+    slo: float,
+    certified: float | None = None,
+) -> Scene:
+    """Latency up to ``top`` by percentile; what lies right of ``certified`` is shaded."""
+    samples = max(points[-1][2] for _, points in curves)
+    axis = Tail(max(1.0, math.ceil(2 * math.log10(max(samples, 2))) / 2))
+    plot = Plot(
+        width,
+        height,
+        axis,
+        up_to(top * 1.05),
+        x_label=_percent_tick,
+        y_label=ms_tick,
+        y_title=y_title,
+        x_title="percentile; every nine is equally wide",
+        keys=[key for key, _ in curves],
+    )
+    if certified is not None and axis(certified) < 1:
+        _mark_uncertified(plot, certified)
+    plot.limit(slo, f"objective {ms(slo)}")
+    for key, points in curves:
+        plot.line(_steps(points), key)
+    plot.zones(_spectrum_zones(curves))
+    return plot.scene
+
+
+def _spectrum_zones(curves: Curves) -> list[tuple[float, float, str]]:
     stops = [
         0.0,
         25,

@@ -15,7 +15,8 @@ from mmload.report.charts.backdrop import (
     zones_of,
 )
 from mmload.report.measured import Measured, highest, mean
-from mmload.report.plot import Key, Row, rows
+from mmload.report.plot import Key
+from mmload.report.row_plot import Row, rows
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, clock, count, known, percent, rpm

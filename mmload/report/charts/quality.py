@@ -8,7 +8,8 @@ from typing import Any
 from mmload.report.axes import Linear, up_to
 from mmload.report.charts.backdrop import MOST_ROWS, burst_keys, over_time_plot, phase_of, stretch
 from mmload.report.measured import Measured
-from mmload.report.plot import Key, Row, rows
+from mmload.report.plot import Key
+from mmload.report.row_plot import Row, rows
 from mmload.report.scene import Scene
 from mmload.report.table import Chart, Table
 from mmload.report.wording import DASH, clock, count, interval, known, ms, percent, percent_tick, rpm, usd
