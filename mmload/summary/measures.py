@@ -58,6 +58,8 @@ class M(_FromZero):
     CENSORED = auto()
     CENSORED_SENT = auto()
     """Part of ``CENSORED`` that had left: only those are in ``service``."""
+    CENSORED_TTFT = auto()
+    """Part of ``CENSORED`` whose stream never began."""
     RETRIED = auto()
     ATTEMPTS = auto()
     SERVICE_US = auto()
@@ -188,12 +190,15 @@ class Columns:
         self.completed = self.ok | self.shed | (self.failed & whole)
         self.e2e_us = (self.end_ns - self.due_ns) // NS_PER_US
         self.service_us = (self.end_ns - self.sent_ns) // NS_PER_US
-        self.ttft_us = (self.first_token_ns - self.due_ns) // NS_PER_US
         self.censored = self.failed & gave_up & (self.end_ns >= 0)
         ended = self.end_ns >= 0
         self.timed = (self.ok | self.censored) & ended
         self.has_service = self.timed & (self.sent_ns >= 0)
-        self.has_ttft = self.ok & (self.first_token_ns >= 0)
+        began = self.first_token_ns >= 0
+        self.never_began = self.censored & ~began & info.streamed[self.item]
+        """Streams that were given up before their first token: it takes at least as long as was waited."""
+        self.has_ttft = (self.timed & began) | self.never_began
+        self.ttft_us = np.where(began, (self.first_token_ns - self.due_ns) // NS_PER_US, self.e2e_us)
         self.within_slo = self.ok & ended & (self.e2e_us <= info.slo_us[self.item])
         self.within_slo &= ~self.has_ttft | (self.ttft_us <= info.slo_ttft_us[self.item])
         self.tokens_in, self.tokens_out = _ints(r["tokens_in"]), _ints(r["tokens_out"])
@@ -214,6 +219,7 @@ def record_rows(c: Columns, costs: Ints) -> Ints:
         (M.WITHIN_SLO, c.within_slo),
         (M.CENSORED, c.censored),
         (M.CENSORED_SENT, c.censored & c.has_service),
+        (M.CENSORED_TTFT, c.never_began),
         (M.RETRIED, c.attempts > 1),
     ):
         x[:, column] = mask

@@ -60,6 +60,8 @@ class RunInfo:
     slo_us: Ints
     """Objective of each item, due to last byte."""
     slo_ttft_us: Ints
+    streamed: npt.NDArray[np.bool_]
+    """Whether each item asks for a streamed answer."""
     formula_tokens: Ints
     """Input tokens by formula: the prompt's estimate and each image's by its model's rule; -1 if unknown."""
     input_estimate: tuple[int, ...]
@@ -121,6 +123,7 @@ class RunInfo:
             slo_ttft_us=np.array(
                 [round(s.ttft_ms * 1000) if s.ttft_ms else _NO_LIMIT for s in slos], np.int64
             ),
+            streamed=np.array([i.streaming for i in items], bool),
             formula_tokens=formula,
             input_estimate=tuple(
                 text if tokens < 0 else int(tokens)

@@ -228,6 +228,7 @@ def latency_figures(view: View) -> dict[str, Any]:
         out[metric] = percentiles(histogram)
     out["e2e"]["censored"] = view.sum(M.CENSORED)
     out["service"]["censored"] = view.sum(M.CENSORED_SENT)
+    out["ttft"]["censored"] = view.sum(M.CENSORED_TTFT)
     return out
 
 

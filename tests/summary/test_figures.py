@@ -138,10 +138,21 @@ def test_a_stall_shows_in_e2e_and_not_in_service(tmp_path):
 
 
 def test_time_to_first_token_runs_from_due_over_streamed_answers(run, found):
-    streamed = [r for r in measured(run) if r.first_token_ns is not None]
-    values = [(r.first_token_ns - r.due_ns) / 1e6 for r in streamed]
+    streamed = [r for r in measured(run) if r.first_token_ns is not None or never_began(run, r)]
+    values = [((r.first_token_ns or r.end_ns) - r.due_ns) / 1e6 for r in streamed]
     assert found["latency_ms"]["ttft"]["n"] == len(streamed)
     assert found["latency_ms"]["ttft"]["mean"] == pytest.approx(np.mean(values), abs=0.001)
+    assert found["latency_ms"]["ttft"]["censored"] == sum(never_began(run, r) for r in streamed) > 0
+
+
+def never_began(run, r):
+    return r.error == "first_byte_timeout" and run.items[r.item].streaming
+
+
+def test_streams_that_never_begin_do_not_make_the_first_token_look_early(tmp_path):
+    clean = figures_of(synthetic_run(tmp_path / "a", (Stretch("a", 1200, 60),)))
+    hanging = figures_of(synthetic_run(tmp_path / "b", (Stretch("a", 1200, 60, timeout=0.1),)))
+    assert hanging["latency_ms"]["ttft"]["p95"] > 59_000 > clean["latency_ms"]["ttft"]["p95"]
 
 
 def test_gaps_between_tokens_are_all_recorded(run, found):
@@ -396,7 +407,7 @@ def test_the_interval_log_holds_every_latency(run):
         by_metric[metric] = by_metric.get(metric, 0) + interval.histogram.n
     timed = sum(r.outcome == "ok" or r.error == "first_byte_timeout" for r in run.records)
     assert by_metric["e2e"] == by_metric["service"] == timed
-    assert by_metric["ttft"] == sum(r.first_token_ns is not None for r in run.records)
+    assert by_metric["ttft"] == sum(r.first_token_ns is not None or never_began(run, r) for r in run.records)
 
 
 def test_a_record_that_arrives_twice_counts_once(run, tmp_path):
