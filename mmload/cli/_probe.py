@@ -77,7 +77,7 @@ def probe(url: str, model: str | None, key: str | None, timeout_s: float = 30.0)
 
 
 def _models(base: str, key: str | None, timeout_s: float) -> tuple[str, list[str], str]:
-    """The base URL that answers, as given or with ``/v1``, the models that it lists, and why it lists none."""
+    """The base URL that answers, as given or with ``/v1``, its models, and why it lists none."""
     answered: list[tuple[str, _Reply]] = []
     for candidate in (base, f"{base}/v1"):
         reply = _request("GET", f"{candidate}/models", key, None, timeout_s)

@@ -17,7 +17,7 @@ from mmload.compare.pooling import pool
 from mmload.launch.environment import environment
 from mmload.launch.finish import finish
 from mmload.launch.options import RunOptions
-from mmload.launch.run import run
+from mmload.launch.run import look, run
 from mmload.model import InputError
 from mmload.profile import Profile
 
@@ -52,6 +52,15 @@ def _same_work(contenders: Sequence[Contender], base_dir: Path) -> None:
             )
 
 
+def _all_there(contenders: Sequence[Contender]) -> None:
+    """Raises ``InputError`` before the first is driven if the last could not be."""
+    for contender in contenders:
+        try:
+            look(contender.profile)
+        except InputError as e:
+            raise InputError(f"--candidate {contender.name}: {e}") from None
+
+
 def drive(
     contenders: Sequence[Contender],
     base_dir: Path,
@@ -67,6 +76,7 @@ def drive(
     """
     if out.exists() and any(out.iterdir()):
         raise InputError(f"--out {out}: the folder is not empty; give another")
+    _all_there(contenders)
     _same_work(contenders, base_dir)
     by_name = {c.name: c.profile for c in contenders}
     parts: dict[str, list[Path]] = {c.name: [] for c in contenders}

@@ -48,6 +48,14 @@ def run(profile: Profile, base_dir: Path, options: RunOptions) -> tuple[Finished
     return finished, interrupt.count > 0
 
 
+def look(profile: Profile) -> None:
+    """Raises the ``InputError`` that a run would begin with: a key that is not set, a target that is not
+    there. For who drives several runs, before the first of them."""
+    _secrets(profile)
+    if profile.target.url is not None:
+        probe(profile.target)
+
+
 def _secrets(profile: Profile) -> tuple[str, ...]:
     """The keys of target and judge, which no file may hold; raises ``InputError`` for one that is not set."""
     judge = profile.quality.judge

@@ -23,7 +23,7 @@ from mmload import plan as planning
 from mmload.launch.children import Child
 from mmload.launch.environment import environment
 from mmload.launch.options import RunOptions
-from mmload.launch.run import run
+from mmload.launch.run import look, run
 from mmload.model import InputError, MmloadError
 from mmload.profile import Profile, frozen_toml, to_toml_dict
 from mmload.report.files import write_text
@@ -96,6 +96,7 @@ def conduct(profile: Profile, base_dir: Path, options: SearchOptions) -> tuple[d
     Raises ``InputError`` before anything was sent, ``MmloadError`` if a step could not be carried out.
     """
     settings = settings_of(profile, options.quick)
+    look(profile)
     record = _Record.open(profile, options)
     interrupted = False
     warm = False

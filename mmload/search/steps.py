@@ -344,8 +344,7 @@ def _spent(s: Settings, seen: Sequence[Seen]) -> str:
 def _too_small(s: Settings, steps: Sequence[Step]) -> str:
     minutes, requests = _takes(s, [], steps)
     return (
-        f"the budget does not allow even the first step: at {steps[0].rpm:g} rpm it takes, with what "
-        f"confirms it, {minutes:.1f} of {s.max_minutes:g} minutes, {math.ceil(requests):,} of "
-        f"{s.max_requests:,} requests; begin at a higher rate (capacity.start_rpm), or allow more "
-        "(capacity.max_minutes, capacity.max_requests)"
+        f"at {steps[0].rpm:g} rpm the first step and its confirmation take {minutes:.1f} minutes (allowed: "
+        f"{s.max_minutes:g}) and {math.ceil(requests):,} requests (allowed: {s.max_requests:,}); raise "
+        "capacity.start_rpm or the budget"
     )

@@ -162,3 +162,26 @@ def test_a_folder_that_is_not_there_is_named_with_the_one_that_may_be_meant(
         f"a file, not the folder of a run; did you mean {folder}?\n"
     )
     assert "no run of mmload" in mmload("report", folder).err
+
+
+@pytest.mark.parametrize(
+    ("verb", "key", "message"),
+    [
+        (["capacity"], "target.url=http://127.0.0.1:9/v1", "nobody listens there"),
+        (["capacity"], "target.api_key_env=MMLOAD_TEST_NO_KEY", "MMLOAD_TEST_NO_KEY is not set"),
+        (
+            ["compare", "--candidate", "a", "--candidate"],
+            "b:target.url=http://127.0.0.1:9/v1",
+            "--candidate b: ",
+        ),
+    ],
+)
+def test_who_drives_several_runs_looks_for_targets_and_keys_before_the_first(
+    mmload: Run, small: Path, tmp_path: Path, verb: list[str], key: str, message: str
+) -> None:
+    out = tmp_path / "out"
+    change = [key] if verb[0] == "compare" else ["--set", key]
+    ended = mmload(*verb, *change, small, "--out", out)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in ended.err
+    assert not out.exists()

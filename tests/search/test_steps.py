@@ -133,7 +133,7 @@ def test_a_spent_budget_ends_the_search_and_says_so(budget: dict[str, float]) ->
 def test_a_budget_too_small_for_the_first_step_says_what_it_takes_and_what_to_change() -> None:
     stop = decide(replace(S, start_rpm=50, needed=149, max_minutes=1.8), [])
     assert isinstance(stop, Stop) and not stop.complete
-    assert "first step: at 50 rpm it takes" in stop.reason and "of 1.8 minutes" in stop.reason
+    assert stop.reason.startswith("at 50 rpm the first step") and "(allowed: 1.8)" in stop.reason
     assert "capacity.start_rpm" in stop.reason
 
 
