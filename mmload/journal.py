@@ -29,6 +29,13 @@ MAGIC: Final = b"MMLOAD1\n"
 _HEAD: Final = struct.Struct("<II")
 _MAX_FRAME: Final = 256 * 1024 * 1024
 
+RUN_JOURNAL: Final = "journal/run.mmj"
+SCORES_JOURNAL: Final = "journal/scores.mmj"
+JUDGE_JOURNAL: Final = "journal/judge.mmj"
+"""Where each process of a run writes, in its folder."""
+IDLE_S: Final = 60.0
+"""Workers write telemetry every second: a journal of a run this silent has lost its writer."""
+
 RUN: Final = "run"
 """A mapping: run id, plan, suite folder, what a report needs to know before any record."""
 RECORDS: Final = "records"

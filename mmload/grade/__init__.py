@@ -14,13 +14,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 from mmload import corpus, journal, plugins
+from mmload.journal import IDLE_S, RUN_JOURNAL, SCORES_JOURNAL
 from mmload.model import Answer, InputError, Item, Score
 
-RUN_JOURNAL: Final = "journal/run.mmj"
-SCORES_JOURNAL: Final = "journal/scores.mmj"
 _BATCH: Final = 256
-IDLE_S: Final = 60.0
-"""Workers write telemetry every second: a journal this silent has lost its writer."""
 
 
 class Scorer(Protocol):

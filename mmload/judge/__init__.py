@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from mmload import corpus, journal
+from mmload.journal import IDLE_S, JUDGE_JOURNAL, RUN_JOURNAL
 from mmload.judge.asking import chosen
 from mmload.judge.endpoint import Endpoint, session
 from mmload.judge.pace import Pace
 from mmload.model import Answer, Item, Judgement, PhasePlan
 from mmload.profile import Judge, Profile, judge_key
 
-RUN_JOURNAL: Final = "journal/run.mmj"
-JUDGE_JOURNAL: Final = "journal/judge.mmj"
-IDLE_S: Final = 60.0
-"""Workers write telemetry every second: a journal this silent has lost its writer."""
 AFTER_END_S: Final = 120.0
 """How long the judge may go on after the run has ended. The launcher waits a little longer."""
 _BACKLOG: Final = 20_000

@@ -213,10 +213,10 @@ def test_the_scoring_process_loads_no_network_library_and_no_gevent(run):
     assert ran.stdout.strip() == "[]"
 
 
-def test_its_own_journals_are_where_the_summary_looks():
+def test_the_journals_of_a_run_are_where_the_summary_looks():
     from mmload import summary
 
-    assert (grade.RUN_JOURNAL, grade.SCORES_JOURNAL) == (summary.RUN_JOURNAL, summary.SCORES_JOURNAL)
+    assert (journal.RUN_JOURNAL, journal.SCORES_JOURNAL) == (summary.RUN_JOURNAL, summary.SCORES_JOURNAL)
 
 
 def test_the_code_of_an_earlier_question_is_wrong_and_that_of_another_session_cross_talk(suite):
