@@ -24,14 +24,14 @@ _SEED: Final = 20260101
 _AT_ONCE: Final = 4_000_000
 
 
-def cluster_weights(clusters: Ints, resamples: int = RESAMPLES, seed: int = _SEED) -> Iterator[Floats]:
+def cluster_weights(clusters: Ints, resamples: int = RESAMPLES) -> Iterator[Floats]:
     """Weights of n observations in each resample, in batches of shape (some resamples, n).
 
     Exponential by cluster: the Bayesian bootstrap (Rubin 1981), which leaves no cluster out, so that a ratio
     keeps its denominator.
     """
     _, where = np.unique(clusters, return_inverse=True)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     left = resamples
     while left > 0:
         now = min(left, max(1, _AT_ONCE // max(1, len(where))))

@@ -50,8 +50,13 @@ class Asker:
 async def practice(items: Iterable[Item] = (), **config: Any) -> AsyncIterator[Asker]:
     sim = Sim(**({"speed": 1000.0, "jitter": 0.0} | config))
     meters = Meters(sim.model)
-    pipeline = Pipeline(sim, Known(items), meters)
-    server = TestServer(make_app(pipeline, meters, sim.max_body_bytes))
+    async with served(Pipeline(sim, Known(items), meters), meters, sim.max_body_bytes) as asker:
+        yield asker
+
+
+@asynccontextmanager
+async def served(pipeline: Any, meters: Meters, max_body_bytes: int) -> AsyncIterator[Asker]:
+    server = TestServer(make_app(pipeline, meters, max_body_bytes))
     await server.start_server()
     try:
         async with aiohttp.ClientSession() as session:

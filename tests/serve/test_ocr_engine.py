@@ -6,22 +6,18 @@ import json
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import matplotlib
 import pytest
-from aiohttp.test_utils import TestServer
 from known_items import ask, picture
 from PIL import Image, ImageDraw, ImageFont
-from practice import Asker
+from practice import Asker, served
 from test_ocr_rules import ASK_INVOICE
 
 from mmload.profile import Ocr
-from mmload.serve.app import make_app
 from mmload.serve.meters import Meters
 from mmload.serve.ocr.engine import EDGES, OcrPipeline
 from mmload.serve.ocr.page import Line, Page
@@ -53,23 +49,13 @@ class FakeReader:
         return Page((Line("Ref KQ2ZPA", 0, 0, 10, 10),))
 
 
-@asynccontextmanager
-async def served(reader: Reader, **config: Any) -> AsyncIterator[Asker]:
+def asking(test: Callable[[Asker], Awaitable[None]], reader: Reader, **config: Any) -> None:
     settings = Ocr(**config)
     meters = Meters(settings.model)
-    pipeline: Any = OcrPipeline(settings, reader, meters)
-    server = TestServer(make_app(pipeline, meters, settings.max_body_bytes))
-    await server.start_server()
-    try:
-        async with aiohttp.ClientSession() as session:
-            yield Asker(session, str(server.make_url("")).rstrip("/"), pipeline)
-    finally:
-        await server.close()
+    pipeline = OcrPipeline(settings, reader, meters)
 
-
-def asking(test: Callable[[Asker], Awaitable[None]], reader: Reader, **config: Any) -> None:
     async def main() -> None:
-        async with served(reader, **config) as asker:
+        async with served(pipeline, meters, settings.max_body_bytes) as asker:
             await asyncio.wait_for(test(asker), 60)
 
     asyncio.run(main())
