@@ -30,6 +30,7 @@ class Echo(BaseHTTPRequestHandler):
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         self.server.keys.append(key)
         self.server.at.append(time.monotonic())
+        self.server.requests.append(self.headers["X-Request-Id"])
         encoded = base64.b64encode(key.encode()).decode()
         said = f"{key} {quote(key, safe='')} {encoded} Authorization: Bearer {key}\n and {FOREIGN}"
         number = len(self.server.keys) % 4
@@ -68,6 +69,7 @@ class EchoServer(ThreadingHTTPServer):
         self.keys: list[str] = []
         self.paths: list[str] = []
         self.at: list[float] = []
+        self.requests: list[str] = []
 
     @property
     def url(self) -> str:

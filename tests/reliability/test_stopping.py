@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -105,3 +106,30 @@ def test_after_a_stall_of_the_generator_at_most_a_second_of_the_plan_is_caught_u
     assert 0.8e9 < max(r["sent_ns"] - r["due_ns"] for r in rows) < 1.5e9
     summary = json.loads((folder / "summary.json").read_text())
     assert any("schedule_drop" in reason for reason in summary["validity"]["reasons"])
+
+
+def test_a_worker_that_was_given_up_for_lost_stops_when_it_wakes(tmp_path: Path) -> None:
+    profile, folder = tmp_path / "p.toml", tmp_path / "run"
+    with echoing() as (target, _):
+        text = head(target.url, streaming=0) + LONG.replace("duration_s = 60", "duration_s = 14")
+        profile.write_text(text)
+        run = begun(profile, folder, target, "--workers", "2")
+        worker = next(
+            p for p in psutil.Process(run.pid).children() if "mmload.drive.worker" in " ".join(p.cmdline())
+        )
+        os.kill(worker.pid, signal.SIGSTOP)
+        time.sleep(7)
+        os.kill(worker.pid, signal.SIGCONT)
+        woke = time.monotonic()
+        assert run.wait(60) == 5
+    sent = Counter(target.requests)
+    late = [at - woke for at, seq in zip(target.at, target.requests, strict=True) if sent[seq] > 1]
+    # What fell due in its last second before it could hear anything, of a share of 25 a second.
+    assert max(sent.values()) <= 2 and sum(n == 2 for n in sent.values()) < 50
+    assert max(late, default=0.0) < 2.0
+    summary = json.loads((folder / "summary.json").read_text())
+    counts, reasons = summary["counts"], summary["validity"]["reasons"]
+    assert counts["planned"] == 700 == sum(counts[k] for k in ("ok", "failed", "shed", "not_sent"))
+    assert counts["errors"]["worker_lost"] > 20
+    assert any("lost worker" in reason for reason in reasons)
+    assert not any("never arrived" in reason for reason in reasons), "what it says after that counts nowhere"
