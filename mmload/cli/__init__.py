@@ -23,7 +23,7 @@ import click
 
 import mmload
 from mmload.launch.limits import settle
-from mmload.model import EXIT_INTERRUPTED, MmloadError
+from mmload.model import EXIT_INTERRUPTED, InputError, MmloadError
 
 _ORDER: Final = (
     *("run", "check", "capacity", "compare", "report", "rescore", "reprice"),
@@ -66,6 +66,8 @@ class Verbs(click.Group):
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 """Causes that lie with the machine, not with us."""
+_NOT_OURS = (errno.EACCES, errno.EPERM)
+"""A file that we may not touch."""
 
 
 def _first_line(path: Path) -> str:
@@ -112,6 +114,8 @@ def run_program(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = None  # keeps the interpreter from flushing into the pipe
         return 1
     except OSError as error:
+        if error.errno in _NOT_OURS and error.filename:
+            return _complain(f"{error.filename}: {error.strerror}", InputError.exit_code)
         if error.errno not in _NO_ROOM:
             return _complain(f"{type(error).__name__}: {error}{_details()}", 1)
         where = f"{error.filename}: " if error.filename else ""

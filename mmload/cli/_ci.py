@@ -5,7 +5,10 @@ Not aware of how a run is made.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -94,6 +97,17 @@ def exit_code(figures: Mapping[str, Any], words: frozenset[str]) -> int:
         return EXIT_CODES[Verdict.NO_GO]
     undecided = any(gate["verdict"] == CheckVerdict.INCONCLUSIVE.value for gate in figures["gates"])
     return EXIT_CODES[Verdict.INCONCLUSIVE] if undecided and "inconclusive" in words else 0
+
+
+def may_keep_baseline(path: Path) -> None:
+    """Raises ``InputError`` before a run if its baseline could not be written after it."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as e:
+        raise InputError(f"--save-baseline {path}: it cannot be written ({e.strerror})") from None
 
 
 def keep_baseline(path: Path, figures: Mapping[str, Any]) -> str:

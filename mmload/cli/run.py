@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmload.cli._ci import chosen, ci_options, exit_code, keep_baseline, open_events
+from mmload.cli._ci import (
+    chosen,
+    ci_options,
+    exit_code,
+    keep_baseline,
+    may_keep_baseline,
+    open_events,
+)
 from mmload.cli._options import (
     json_option,
     output_options,
@@ -92,6 +99,8 @@ def run(
     from mmload.launch.run import run as launch
 
     words = chosen(fail_on)
+    if save_baseline is not None:
+        may_keep_baseline(save_baseline)
     lines = open_events(events)
     say = _teller(quiet, lines, alone=events == "-")
 

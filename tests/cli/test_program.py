@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -111,6 +112,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         (MmloadError("disk full"), 1, "mmload: disk full\n"),
         (KeyboardInterrupt(), 130, "mmload: interrupted\n"),
         (BrokenPipeError(), 1, ""),
+        (PermissionError(errno.EACCES, "Permission denied", "ro/x"), 2, "mmload: ro/x: Permission denied\n"),
     ],
 )
 def test_every_ending_has_its_exit_code(
@@ -185,3 +187,14 @@ def test_who_drives_several_runs_looks_for_targets_and_keys_before_the_first(
     assert (ended.code, ended.out) == (2, "")
     assert message in ended.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("where", ["", "file/b.json", "no/such/b.json"])
+def test_a_baseline_that_could_not_be_written_is_refused_before_the_run(
+    mmload: Run, small: Path, tmp_path: Path, where: str
+) -> None:
+    (tmp_path / "file").touch()
+    ended = mmload("run", small, "--out", tmp_path / "out", "--save-baseline", tmp_path / where)
+    assert (ended.code, ended.out) == (2, "")
+    assert "--save-baseline" in ended.err and "cannot be written" in ended.err
+    assert not (tmp_path / "out").exists()
