@@ -86,7 +86,8 @@ class Outlets:
         """The verdict: the last metrics, which stay up for a while."""
         if self.metrics is not None:
             gates = {gate["name"]: gate["verdict"] == "pass" for gate in figures["gates"]}
-            self.metrics.settle(bool(figures["validity"]["valid"]), gates)
+            judge = figures["quality"]["judge"] or {}
+            self.metrics.settle(bool(figures["validity"]["valid"]), gates, judge)
         pushed = self._pusher.stop() if self._pusher is not None else False
         self._stop_otlp()
         if self._endpoint is not None or self._wanted.pushgateway_delete:

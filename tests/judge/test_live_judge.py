@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from live.conftest import TINY
@@ -32,12 +37,13 @@ rpm = 900
 """
 
 
-def run(tmp_path: Path, url: str, key: str | None = KEY) -> tuple[int, str, Path]:
+def run(tmp_path: Path, url: str, key: str | None = KEY, *options: str) -> tuple[int, str, Path]:
     profile, folder = tmp_path / "judged.toml", tmp_path / "run"
     profile.write_text(TINY + MORE.format(url=url))
     environment = {k: v for k, v in os.environ.items() if k != "MMLOAD_TEST_JUDGE_KEY"}
     done = subprocess.run(
-        [sys.executable, "-m", "mmload", "run", str(profile), "--out", str(folder), "--no-progress"],
+        [sys.executable, "-m", "mmload", "run", str(profile), "--out", str(folder), "--no-progress"]
+        + list(options),
         env=environment | ({"MMLOAD_TEST_JUDGE_KEY": key} if key else {}),
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
@@ -66,6 +72,31 @@ def test_a_run_with_a_judge_reports_its_agreement_and_its_cost_and_leaks_no_key(
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert folder / "journal/judge.mmj" in files
     assert not [file for file in files if KEY.encode() in file.read_bytes()]
+
+
+@pytest.mark.live
+def test_the_last_metrics_of_a_run_tell_of_its_judge(tmp_path: Path, stub: Stub) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pages: list[str] = []
+    over = threading.Event()
+
+    def scrape() -> None:
+        while not over.wait(0.2):
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+                pages.append(page.read().decode())
+
+    scraping = threading.Thread(target=scrape)
+    scraping.start()
+    code, said, folder = run(tmp_path, stub.url, KEY, "--prometheus-port", str(port), "--metrics-linger", "3")
+    over.set()
+    scraping.join()
+    assert code == 0, said
+    judge = summary(folder)["quality"]["judge"]
+    told = dict(re.findall(r"^(mmload_judge_\w+)(?:\{.*\})? (\S+)$", pages[-1], re.MULTILINE))
+    assert float(told["mmload_judge_agreement_ratio"]) == pytest.approx(judge["agreement_ratio"])
+    assert float(told["mmload_judge_cost_usd"]) == pytest.approx(judge["cost_usd"])
 
 
 @pytest.mark.live
