@@ -20,6 +20,7 @@ from live.conftest import TINY
 from judge.conftest import Stub
 
 KEY = "sk-canary-51c0de"
+QUIET = ("--no-progress",)
 MORE = """
 [quality.judge]
 url = "{url}"
@@ -42,8 +43,7 @@ def run(tmp_path: Path, url: str, key: str | None = KEY, *options: str) -> tuple
     profile.write_text(TINY + MORE.format(url=url))
     environment = {k: v for k, v in os.environ.items() if k != "MMLOAD_TEST_JUDGE_KEY"}
     done = subprocess.run(
-        [sys.executable, "-m", "mmload", "run", str(profile), "--out", str(folder), "--no-progress"]
-        + list(options),
+        [sys.executable, "-m", "mmload", "run", str(profile), "--out", str(folder), *QUIET, *options],
         env=environment | ({"MMLOAD_TEST_JUDGE_KEY": key} if key else {}),
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
