@@ -128,3 +128,25 @@ def test_a_connection_that_the_target_closed_is_not_kept(send: Any) -> None:
         (rows,) = send([{"url": url, "times": 12, "pause_s": 0.05, "standing": 2, **TIMEOUTS}])
     assert [row["outcome"] for row in rows] == ["ok"] * 12
     assert rows[0]["held_after_all"] <= 2
+
+
+def test_what_meets_a_connection_that_was_about_to_close_is_sent_once_more_and_recorded_once(
+    send: Any,
+) -> None:
+    def answer_one_and_close_at_the_next(client: socket.socket) -> None:
+        read_request(client)
+        client.sendall(ANSWER)
+        read_request(client)
+
+    with serving(answer_one_and_close_at_the_next) as url:
+        (rows,) = send([{"url": url, "times": 4, **TIMEOUTS}])
+    assert [row["seq"] for row in rows] == [0, 1, 2, 3]
+    assert [(row["outcome"], row["attempts"]) for row in rows] == [("ok", 1)] * 4
+    assert [row["stale_retries"] for row in rows] == [0, 1, 1, 1]
+    assert not any(row["reused_connection"] for row in rows), "the answer came over a new one"
+
+
+def test_a_fresh_connection_that_closes_unanswered_is_not_tried_again(send: Any) -> None:
+    with serving(read_request) as url:
+        (rows,) = send([{"url": url, "times": 2, **TIMEOUTS}])
+    assert [(row["error"], row["stale_retries"]) for row in rows] == [("connect_reset", 0)] * 2
