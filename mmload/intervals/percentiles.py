@@ -37,45 +37,32 @@ def certifying_n(quantile: float, confidence: float = CERTIFY) -> int:
     return low
 
 
-def quantile_rank_upper(
-    n: int, quantile: float, confidence: float = CONFIDENCE, design_effect: float = 1.0
-) -> int | None:
+def quantile_rank_upper(n: int, quantile: float, confidence: float = CONFIDENCE) -> int | None:
     """Rank of the order statistic that is at or above the quantile with ``confidence``.
 
     Smallest r with BinomialCDF(r - 1; n, quantile) >= confidence (distribution-free; David and Nagaraja,
-    Order Statistics, 7.1). None if even the maximum does not bound it. Observations that come in clusters
-    count as n over their ``design_effect`` (Woodruff 1952).
+    Order Statistics, 7.1). None if even the maximum does not bound it.
     """
-
-    def covers(rank: int) -> bool:
-        return binomial_cdf(rank / design_effect - 1, n / design_effect, quantile) >= confidence
-
-    if n <= 0 or not covers(n):
+    if n <= 0 or binomial_cdf(n - 1, n, quantile) < confidence:
         return None
     low, high = 1, n
     while low < high:
         middle = (low + high) // 2
-        if covers(middle):
+        if binomial_cdf(middle - 1, n, quantile) >= confidence:
             high = middle
         else:
             low = middle + 1
     return low
 
 
-def quantile_rank_lower(
-    n: int, quantile: float, confidence: float = CONFIDENCE, design_effect: float = 1.0
-) -> int | None:
+def quantile_rank_lower(n: int, quantile: float, confidence: float = CONFIDENCE) -> int | None:
     """Rank of the order statistic that is at or below the quantile with ``confidence``; None if none is."""
-
-    def covers(rank: int) -> bool:
-        return binomial_cdf(rank / design_effect - 1, n / design_effect, quantile) <= 1 - confidence
-
-    if n <= 0 or not covers(1):
+    if n <= 0 or binomial_cdf(0, n, quantile) > 1 - confidence:
         return None
     low, high = 1, n
     while low < high:
         middle = (low + high + 1) // 2
-        if covers(middle):
+        if binomial_cdf(middle - 1, n, quantile) <= 1 - confidence:
             low = middle
         else:
             high = middle - 1

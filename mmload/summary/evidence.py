@@ -147,7 +147,7 @@ def gather(view: View) -> dict[str, Evidence]:
     histograms = {metric: view.histogram(metric) for metric in ("e2e", "ttft")}
     for name, gate in GATES.items():
         if gate.quantile is not None:
-            found[name] = _percentile_of(view, gate.metric, histograms[gate.metric], gate.quantile)
+            found[name] = _percentile(histograms[gate.metric], gate.quantile)
     return found
 
 
@@ -189,45 +189,22 @@ def _share(found: Clustered | None, seen: int) -> Evidence:
     return Evidence(bound.value, bound.low, bound.high, seen, share=True, design_effect=effect)
 
 
-def _ranks(n: int, quantile: float, above: Clustered | None) -> tuple[int | None, int | None]:
-    """Ranks of the order statistics that bound a percentile, by binomial on the effective number of requests,
-    and by Student's on their spread in time where that is wider."""
-    effect = 1.0 if above is None else max(1.0, above.design_effect)
-    low = quantile_rank_lower(n, quantile, CONFIDENCE, effect)
-    high = quantile_rank_upper(n, quantile, CONFIDENCE, effect)
-    if above is None or above.df == 0:
-        return low, high
-    half = above.half_width(_TWO_SIDED)
-    lowest, highest = math.floor(n * (quantile - half)), math.ceil(n * (quantile + half))
-    return (
-        None if low is None or lowest < 1 else min(low, lowest),
-        None if high is None or highest > n else max(high, highest),
-    )
-
-
 def _count(view: View, column: M) -> Evidence:
     n = view.sum(M.N_SCORED)
     k = float(view.sum(column))
     return Evidence(k, k, k, n) if n else UNKNOWN
 
 
-def _percentile_of(view: View, metric: str, histogram: Histogram, quantile: float) -> Evidence:
-    """A percentile, by how far the requests above it come together in time."""
-    value = histogram.percentile(100 * quantile)
-    return _percentile(histogram, quantile, None if value is None else view.share_above(metric, value))
+def _percentile(histogram: Histogram, quantile: float) -> Evidence:
+    """Distribution-free bounds of a percentile from order statistics.
 
-
-def _percentile(histogram: Histogram, quantile: float, above: Clustered | None = None) -> Evidence:
-    """Distribution-free bounds of a percentile from order statistics. ``above``: the share that lies above
-    it, with its spread in time; without it requests are taken for independent.
-
-    The upper bound meets a limit if the upper bound of the share above the limit meets 1 - quantile: one
-    test, but for the spread, which is that above the percentile.
+    The upper bound meets a limit exactly if the binomial upper bound of the share above the limit meets
+    1 - quantile: one and the same test.
     """
     n, needed = histogram.n, certifying_n(quantile)
     if n == 0:
         return Evidence(None, None, None, 0, enough=False, needed=needed)
-    low, high = _ranks(n, quantile, above)
+    low, high = quantile_rank_lower(n, quantile), quantile_rank_upper(n, quantile)
     enough = n >= needed
     value = histogram.value_at_rank(rank_of(100 * quantile, n)) if enough else None
     return Evidence(

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mmload.histogram import Histogram, Ints, cells_of
+from mmload.histogram import Histogram, Ints
 from mmload.intervals import Clustered, Estimate, certifying_n, clopper_pearson, clustered_share
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.summary.measures import W_ONE, M, unpack
@@ -20,7 +20,6 @@ from mmload.summary.run_info import RunInfo, Window, milliseconds
 from mmload.summary.sums import METRICS, Summary, interval_key
 
 Floats = npt.NDArray[np.float64]
-Clusterings = list[tuple[Ints, list[int]]]
 PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 _BLOCKS: Final = (15, 6)
 """Blocks of time per view: many short and few long ones, of which the less certain counts. Short ones miss
@@ -152,32 +151,14 @@ class View:
         mean_weight = self.sum(M.W2) / max(1, self.sum(M.W)) * W_ONE
         return self._plain_share(self.data[:, hits], self.data[:, weights], self.sum(weights) * mean_weight)
 
-    def _plain_share(
-        self, hits: Ints, weights: Ints, squared_weights: float, clusterings: Clusterings | None = None
-    ) -> Clustered | None:
+    def _plain_share(self, hits: Ints, weights: Ints, squared_weights: float) -> Clustered | None:
         found = []
-        for cluster, groups in clusterings or self.clusterings:
+        for cluster, groups in self.clusterings:
             n = len(groups)
             h, w = np.bincount(cluster, hits, n), np.bincount(cluster, weights, n)
             found.append(clustered_share(h[:, None], w[:, None], [squared_weights], [1.0], groups))
         known = [f for f in found if f is not None]
         return max(known, key=lambda f: f.half_width(0.95)) if known else None
-
-    def share_above(self, metric: str, limit_us: int) -> Clustered | None:
-        """Share of the latencies above a limit (e2e or ttft, to the resolution of a cell), likewise."""
-        limit = int(cells_of(np.array([limit_us], np.int64))[0])
-        number = {"e2e": 0, "ttft": 1}[metric]
-        parts = []
-        for k, w in enumerate(self.windows):
-            first = interval_key(number, w.phase, 0)
-            low, high = (0, (1 << 28) - 1) if self.whole else (w.first, w.last - 1)
-            keys, cells, counts = self.summary.intervals.between(first + low, first + high)
-            # Later turns of a session may come due when its phase is over.
-            bins = np.clip(keys - first, w.first, w.last - 1)
-            parts.append((np.full(len(keys), k), np.full(len(keys), w.phase), bins, cells > limit, counts))
-        window, phases, bins, above, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-        clusterings = self._clusterings(window, phases, bins)
-        return self._plain_share(counts * above, counts, float(counts.sum()), clusterings)
 
     def _share(self, hits: Floats, weights: M, cluster: Ints, groups: list[int]) -> Clustered | None:
         n, tasks = len(groups), len(self.info.tasks)
@@ -195,27 +176,24 @@ class View:
         return len(groups) == 1 and len(self.windows) >= _REPLICATES
 
     @cached_property
-    def clusterings(self) -> Clusterings:
+    def clusterings(self) -> list[tuple[Ints, list[int]]]:
         """(cluster of each cell, group of each cluster): replicates, or blocks of time."""
-        return self._clusterings(self._window, self.phases, self.bin)
-
-    def _clusterings(self, window: Ints, phases: Ints, bins: Ints) -> Clusterings:
         if self.replicated:
-            return [(window, [0] * len(self.windows))]
-        return [self._blocks(n, phases, bins) for n in _BLOCKS]
+            return [(self._window, [0] * len(self.windows))]
+        return [self._blocks(n) for n in _BLOCKS]
 
-    def _blocks(self, wanted: int, phases: Ints, bins: Ints) -> tuple[Ints, list[int]]:
+    def _blocks(self, wanted: int) -> tuple[Ints, list[int]]:
         """About so many blocks in all, two or more in each stretch of equal load; stretches are groups."""
         stretches = self._stretches()
         total = max(1, sum(w.last - w.first for _, w in stretches))
         number = {name: k for k, name in enumerate(dict.fromkeys(name for name, _ in stretches))}
-        cluster = np.zeros(len(bins), np.int64)
+        cluster = np.zeros(len(self.bin), np.int64)
         groups: list[int] = []
         for name, w in stretches:
             length = max(1, w.last - w.first)
             blocks = min(length, max(2, round(wanted * length / total)))
-            mine = (phases == w.phase) & (bins >= w.first) & (bins < w.last)
-            cluster[mine] = len(groups) + (bins[mine] - w.first) * blocks // length
+            mine = (self.phases == w.phase) & (self.bin >= w.first) & (self.bin < w.last)
+            cluster[mine] = len(groups) + (self.bin[mine] - w.first) * blocks // length
             groups += [number[name]] * blocks
         return cluster, groups
 

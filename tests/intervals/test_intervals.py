@@ -94,17 +94,6 @@ def test_order_statistics_enclose_the_nearest_rank(n, q):
         assert high == 1 or iv.binomial_cdf(high - 2, n, q) < 0.95
 
 
-@pytest.mark.parametrize("effect", [2.0, 4.0, 12.5])
-def test_observations_that_come_together_bound_a_percentile_as_so_many_fewer_would(effect):
-    n, q = 1000, 0.95
-    fewer = round(n / effect)
-    low, high = iv.quantile_rank_lower(n, q, 0.95, effect), iv.quantile_rank_upper(n, q, 0.95, effect)
-    assert low == pytest.approx(effect * iv.quantile_rank_lower(fewer, q), abs=effect)
-    assert high == pytest.approx(effect * iv.quantile_rank_upper(fewer, q), abs=effect)
-    assert low < iv.quantile_rank_lower(n, q) and high > iv.quantile_rank_upper(n, q)
-    assert iv.quantile_rank_upper(n, 0.999, 0.95, effect) is None
-
-
 @given(counts)
 def test_the_p95_order_bound_meets_a_limit_exactly_if_the_binomial_bound_does(kn):
     over, n = kn
