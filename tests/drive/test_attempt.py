@@ -90,6 +90,14 @@ def test_a_whole_answer_is_good_whatever_comes_behind_it_on_a_closing_connection
     assert found.server_timing == "model;dur=3, proxy;dur=1", "a header may come in several lines"
 
 
+def test_a_body_may_be_as_long_as_the_limit_and_not_a_byte_longer() -> None:
+    for limit, error in ((len(_WHOLE), ""), (len(_WHOLE) - 1, "body_too_large")):
+        found = Attempt(OpenAIChat("m"), limit)
+        assert found.take(_CLOSING, 1)
+        found.conclude()
+        assert (found.failure.kind if found.failure else "") == error
+
+
 def test_trailers_are_not_kept() -> None:
     found = Attempt(OpenAIChat("m"), 1 << 20)
     found.take(_HEAD + b"0\r\n", 1)
