@@ -111,7 +111,9 @@ class Attempt(HTTPResponseParser):
         self._encoding = get("content-encoding", "").lower()
         self._sized = "content-length" in headers or "transfer-encoding" in headers
         if "server-timing" in headers:
-            self.server_timing = self._joined("server-timing")[:1000]
+            each_once = len(headers) == len(self._names)
+            timing = headers["server-timing"] if each_once else self._joined("server-timing")
+            self.server_timing = timing[:1000]
         if "retry-after" in headers:
             self.retry_after = headers["retry-after"][:100]
         self.status = status = self.get_code()
