@@ -6,6 +6,7 @@ Not aware of what a verb does with the profile.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 ENGINES = ("sim", "ocr")
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Finite(click.FloatRange):
+    """A range that neither ``nan``, which no comparison refuses, nor ``inf`` is in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not finite.", param, ctx)
+        return number
+
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the result alone, as JSON, on stdout."

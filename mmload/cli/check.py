@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from mmload.cli._options import json_option, print_json, profile_options, read_profile
+from mmload.cli._options import Finite, json_option, print_json, profile_options, read_profile
 from mmload.model import counted
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ EXIT_UNCERTAIN = 4
     epilog="Example: mmload check traffic_profiles/burst.toml --set phase.burst.peak_rpm=4000",
 )
 @profile_options
-@click.option("--answer-s", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+@click.option("--answer-s", type=Finite(min=0, min_open=True), default=1.0, show_default=True,
               help="Assumed seconds an answer: closed loops and later turns depend on it.")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Exit with 4 if a gate cannot be certified by this plan.")
 @json_option

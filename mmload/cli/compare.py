@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from mmload.cli._options import (
+    Finite,
     json_option,
     override_options,
     print_json,
@@ -54,8 +55,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 @click.option(
     "--fallback", "fallbacks", multiple=True, metavar="NAME=RUN", help="Run of what you would do without."
 )
-@click.option("--right-usd", type=click.FloatRange(min=0), help="What a right answer is worth to you.")
-@click.option("--wrong-usd", type=click.FloatRange(min=0), help="What a wrong answer costs you.")
+@click.option("--right-usd", type=Finite(min=0), help="What a right answer is worth to you.")
+@click.option("--wrong-usd", type=Finite(min=0), help="What a wrong answer costs you.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default: reports/compare-<UTC time>.")
 @override_options
 @remote_options

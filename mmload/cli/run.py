@@ -18,6 +18,7 @@ from mmload.cli._ci import (
     open_events,
 )
 from mmload.cli._options import (
+    Finite,
     json_option,
     output_options,
     print_json,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--prometheus-addr", default="127.0.0.1", show_default=True, help="Address of the metrics.")
 @click.option(
     "--metrics-linger",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=0.0,
     help="Keep the metrics up so many seconds more.",
 )

@@ -36,7 +36,18 @@ def conclusion(figures: Mapping[str, Any], profile: Profile, run_dir: Path, widt
         lines += wrap(terminal(headline.detail), width, initial_indent=" " * 35, subsequent_indent=" " * 35)
     if gates(measured):
         lines += ["", *_gates(gates(measured), width)]
+    lines += _noted(figures, width)
     return "\n".join([*lines, "", f"report: {run_dir / 'report.html'}"])
+
+
+def _noted(figures: Mapping[str, Any], width: int) -> list[str]:
+    """Kinds of errors, the most frequent first, and what there is to note."""
+    errors = figures["counts"].get("errors") or {}
+    most = sorted(errors.items(), key=lambda entry: (-entry[1], entry[0]))[:4]
+    said = [f"errors: {', '.join(f'{kind} {n:,}' for kind, n in most)}"] if most else []
+    said += map(str, figures["validity"].get("warnings") or [])
+    notes = [wrap(terminal(text), width, initial_indent="  - ", subsequent_indent="    ") for text in said]
+    return ["", *(line for note in notes for line in note)] if notes else []
 
 
 def _gates(lines: list[GateLine], width: int) -> list[str]:

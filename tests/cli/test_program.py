@@ -75,6 +75,7 @@ def test_every_verb_of_fixtures_has_help_with_an_example(mmload: Run, verb: str)
         (["check", "x", "--seed", "one"], "'--seed': 'one' is no whole number of at least 0."),
         (["check", "x", "--workers", "abc"], "'--workers': 'abc' is no whole number from 1 to 256."),
         (["run", "x", "--workers", "0"], "'--workers': 0 is no whole number from 1 to 256."),
+        (["run", "x", "--metrics-linger", "nan"], "'--metrics-linger': 'nan' is no number of at least 0."),
         (["check", "x", "--answer-s", "0"], "'--answer-s': 0.0 is no number above 0."),
         (["check", "/nowhere/x.toml"], "mmload: /nowhere/x.toml: no such profile"),
     ],
