@@ -166,7 +166,9 @@ def _load_writers() -> None:
     With what the other processes leave of the cores: they make themselves ready.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, get_native_id(), 5)
+        # Who runs under `nice` is further down already, and may not come up.
+        thread = get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(5, os.getpriority(os.PRIO_PROCESS, thread)))
     importlib.import_module("mmload.launch.finish")
     from mmload.report import folder
 
