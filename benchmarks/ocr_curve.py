@@ -23,7 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from mmload.intervals import quantile_rank_lower, quantile_rank_upper, wilson
+from mmload.intervals import binomial_cdf, wilson
 from mmload.profile import Profile, load
 
 BINS = 7
@@ -59,6 +59,12 @@ def _when(ramp: tuple[float, float, float, float], low: float, high: float) -> t
     return start + at[0], start + at[1]
 
 
+def _ranks(n: int, quantile: float) -> tuple[int, int]:
+    """Ranks (from 1) of the order statistics that bound a quantile on each side; 0 or n + 1 where none does."""
+    below = np.array([binomial_cdf(rank - 1, n, quantile) for rank in range(1, n + 1)])
+    return int((below <= 1 - _CONFIDENCE).sum()), int((below < _CONFIDENCE).sum()) + 1
+
+
 def _level(rows: Any, seconds: float, profile: Profile) -> dict[str, Any]:
     ok = rows[rows["outcome"] == "ok"]
     objective = profile.slo["default"].e2e_ms
@@ -66,7 +72,7 @@ def _level(rows: Any, seconds: float, profile: Profile) -> dict[str, Any]:
     good = int((ok["passed"] & (ok["e2e_ms"] <= objective)).sum())
     times = np.sort(ok["e2e_ms"].to_numpy()) / 1000
     estimate = wilson(right, len(ok), (1 + _CONFIDENCE) / 2)
-    ranks = [quantile_rank_lower(len(times), 0.95), quantile_rank_upper(len(times), 0.95)]
+    low, high = _ranks(len(times), 0.95)
     by_the_clock = profile.cost.infrastructure_usd_per_hour * seconds / 3600
     return {
         "n": len(rows),
@@ -75,8 +81,8 @@ def _level(rows: Any, seconds: float, profile: Profile) -> dict[str, Any]:
         "quality_low": round(estimate.low, 4),
         "quality_high": round(estimate.high, 4),
         "e2e_p95_s": round(float(times[int(np.ceil(0.95 * len(times))) - 1]), 3),
-        "e2e_p95_s_low": None if ranks[0] is None else round(float(times[ranks[0] - 1]), 3),
-        "e2e_p95_s_high": None if ranks[1] is None else round(float(times[ranks[1] - 1]), 3),
+        "e2e_p95_s_low": round(float(times[low - 1]), 3) if low else None,
+        "e2e_p95_s_high": round(float(times[high - 1]), 3) if high <= len(times) else None,
         "per_good_query_usd": round((by_the_clock + float(rows["cost_usd"].sum())) / max(1, good), 7),
     }
 

@@ -11,8 +11,6 @@ from mmload.intervals.distributions import beta_quantile, betainc, binomial_cdf,
 from mmload.intervals.estimate import CERTIFY, CONFIDENCE, Estimate
 from mmload.intervals.percentiles import (
     certifying_n,
-    quantile_rank_lower,
-    quantile_rank_upper,
 )
 from mmload.intervals.proportions import (
     clopper_pearson,
@@ -43,8 +41,6 @@ __all__ = [
     "mcnemar",
     "normal_quantile",
     "percentile_interval",
-    "quantile_rank_lower",
-    "quantile_rank_upper",
     "resampled",
     "student_p",
     "t_quantile",

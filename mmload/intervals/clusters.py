@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mmload.intervals.distributions import t_quantile
 from mmload.intervals.estimate import CONFIDENCE, Estimate
-from mmload.intervals.proportions import wilson
+from mmload.intervals.proportions import clopper_pearson, wilson
 
 
 class Clustered(NamedTuple):
@@ -39,6 +39,17 @@ class Clustered(NamedTuple):
         w = wilson(min(max(self.value, 0.0), 1.0) * trials, trials, confidence)
         low = min(self.value - half, w.low)
         return Estimate(self.value, max(0.0, low), min(1.0, max(self.value + half, w.high)))
+
+    def exact_bound(self, confidence: float) -> Estimate:
+        """Two-sided exact binomial interval on so many independent trials as the spread leaves, and Student's
+        on that spread where it is wider: what goes wrong under load goes wrong together.
+        """
+        exact = clopper_pearson(self.value * self.n_eff, self.n_eff, confidence)
+        if self.df == 0:
+            return exact
+        half = self.half_width(confidence)
+        low, high = max(0.0, self.value - half), min(1.0, self.value + half)
+        return Estimate(self.value, min(exact.low, low), max(exact.high, high))
 
 
 def clustered_share(

@@ -81,8 +81,8 @@ def t_quantile(p: float, df: float) -> float:
     return math.sqrt(df * (1.0 - x) / x)
 
 
-def binomial_cdf(k: int, n: int, p: float) -> float:
-    """P(X <= k) for X ~ Binomial(n, p)."""
+def binomial_cdf(k: float, n: float, p: float) -> float:
+    """P(X <= k) for X ~ Binomial(n, p); between whole numbers by the beta integral."""
     if k < 0:
         return 0.0
     return 1.0 if k >= n else betainc(n - k, k + 1, 1.0 - p)

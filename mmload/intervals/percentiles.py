@@ -1,4 +1,4 @@
-"""Percentiles from order statistics, whatever the distribution; and how few samples can certify one."""
+"""How few samples can certify a percentile, whatever the distribution."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from functools import lru_cache
 
 from mmload.intervals.distributions import binomial_cdf
-from mmload.intervals.estimate import CERTIFY, CONFIDENCE
+from mmload.intervals.estimate import CERTIFY
 
 
 @lru_cache(maxsize=64)
@@ -34,36 +34,4 @@ def certifying_n(quantile: float, confidence: float = CERTIFY) -> int:
             top = middle
         else:
             low = middle + 1
-    return low
-
-
-def quantile_rank_upper(n: int, quantile: float, confidence: float = CONFIDENCE) -> int | None:
-    """Rank of the order statistic that is at or above the quantile with ``confidence``.
-
-    Smallest r with BinomialCDF(r - 1; n, quantile) >= confidence (distribution-free; David and Nagaraja,
-    Order Statistics, 7.1). None if even the maximum does not bound it.
-    """
-    if n <= 0 or binomial_cdf(n - 1, n, quantile) < confidence:
-        return None
-    low, high = 1, n
-    while low < high:
-        middle = (low + high) // 2
-        if binomial_cdf(middle - 1, n, quantile) >= confidence:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def quantile_rank_lower(n: int, quantile: float, confidence: float = CONFIDENCE) -> int | None:
-    """Rank of the order statistic that is at or below the quantile with ``confidence``; None if none is."""
-    if n <= 0 or binomial_cdf(0, n, quantile) > 1 - confidence:
-        return None
-    low, high = 1, n
-    while low < high:
-        middle = (low + high + 1) // 2
-        if binomial_cdf(middle - 1, n, quantile) <= 1 - confidence:
-            low = middle
-        else:
-            high = middle - 1
     return low

@@ -15,16 +15,15 @@ from mmload.intervals import (
     CONFIDENCE,
     Clustered,
     certifying_n,
-    quantile_rank_lower,
-    quantile_rank_upper,
     wilson_bound_n,
 )
 from mmload.model import CheckVerdict
 from mmload.summary.measures import M
 from mmload.summary.paired import paired
 from mmload.summary.run_info import milliseconds
+from mmload.summary.tail import Tail
 from mmload.summary.twins import robustness
-from mmload.summary.view import View, exact_bound
+from mmload.summary.view import View
 
 _TWO_SIDED: Final = 2 * CONFIDENCE - 1
 
@@ -144,10 +143,10 @@ def gather(view: View) -> dict[str, Evidence]:
         "cross_talk_max": _count(view, M.N_FOREIGN),
         "safety_violations_max": _count(view, M.N_SAFETY),
     }
-    histograms = {metric: view.histogram(metric) for metric in ("e2e", "ttft")}
+    latencies = {metric: (view.histogram(metric), view.tail(metric)) for metric in ("e2e", "ttft")}
     for name, gate in GATES.items():
         if gate.quantile is not None:
-            found[name] = _percentile(histograms[gate.metric], gate.quantile)
+            found[name] = percentile_evidence(*latencies[gate.metric], gate.quantile)
     return found
 
 
@@ -184,7 +183,7 @@ def _share(found: Clustered | None, seen: int) -> Evidence:
     """A share of ``seen`` observations, some of which may stand for less than one independent trial."""
     if found is None or seen <= 0:
         return UNKNOWN
-    bound = exact_bound(found, _TWO_SIDED)
+    bound = found.exact_bound(_TWO_SIDED)
     effect = seen / max(found.n_eff, 1e-9)
     return Evidence(bound.value, bound.low, bound.high, seen, share=True, design_effect=effect)
 
@@ -195,23 +194,16 @@ def _count(view: View, column: M) -> Evidence:
     return Evidence(k, k, k, n) if n else UNKNOWN
 
 
-def _percentile(histogram: Histogram, quantile: float) -> Evidence:
-    """Distribution-free bounds of a percentile from order statistics.
-
-    The upper bound meets a limit exactly if the binomial upper bound of the share above the limit meets
-    1 - quantile: one and the same test.
-    """
+def percentile_evidence(histogram: Histogram, tail: Tail, quantile: float) -> Evidence:
+    """A percentile with its bounds; ``tail`` is of the same latencies."""
     n, needed = histogram.n, certifying_n(quantile)
     if n == 0:
         return Evidence(None, None, None, 0, enough=False, needed=needed)
-    low, high = quantile_rank_lower(n, quantile), quantile_rank_upper(n, quantile)
+    low, high = (_at_most(us, histogram.max_us) for us in tail.bounds(quantile))
     enough = n >= needed
     value = histogram.value_at_rank(rank_of(100 * quantile, n)) if enough else None
-    return Evidence(
-        milliseconds(value),
-        None if low is None else milliseconds(histogram.value_at_rank(low)),
-        None if high is None else milliseconds(histogram.value_at_rank(high)),
-        n,
-        enough=enough,
-        needed=needed,
-    )
+    return Evidence(milliseconds(value), low, high, n, enough=enough, needed=needed)
+
+
+def _at_most(us: int | None, max_us: int | None) -> float | None:
+    return None if us is None or max_us is None else milliseconds(min(us, max_us))

@@ -16,7 +16,7 @@ from mmload.summary.measures import CLAIM_TYPES, VALUE_ONE, M
 from mmload.summary.paired import paired_figures
 from mmload.summary.slices import weighted_wilson
 from mmload.summary.twins import pair_accuracy
-from mmload.summary.view import View, exact_bound, ratio, rounded
+from mmload.summary.view import View, ratio, rounded
 
 
 def quality_figures(view: View, slices: dict[str, Any] | None) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _bounded(view: View, hits: M, weights: M = M.W) -> tuple[float | None, float
     found = view.share_of_answers(hits, weights)
     if found is None:
         return None, None, None
-    value, low, high = exact_bound(found, 0.95)
+    value, low, high = found.exact_bound(0.95)
     return rounded(value), rounded(low), rounded(high)
 
 

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mmload.histogram import Histogram, Ints
-from mmload.intervals import Clustered, Estimate, certifying_n, clopper_pearson, clustered_share
+from mmload.intervals import Clustered, certifying_n, clustered_share
 from mmload.model import NS_PER_S, PhasePlan
 from mmload.summary.measures import W_ONE, M, unpack
 from mmload.summary.run_info import RunInfo, Window, milliseconds
 from mmload.summary.sums import METRICS, Summary, interval_key
+from mmload.summary.tail import Clustering, Tail
 
 Floats = npt.NDArray[np.float64]
 PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -25,6 +26,7 @@ _BLOCKS: Final = (15, 6)
 """Blocks of time per view: many short and few long ones, of which the less certain counts. Short ones miss
 what goes on for longer than they last, long ones are few. With episodes of 12 s in a run of 2 to 10 minutes
 the 95% interval held the truth in 93-96% of simulations, 15 blocks alone in 87-93%, Wilson's in 38-43%."""
+_LAST_BIN: Final = (1 << 28) - 1
 _REPLICATES: Final = 4
 """From so many replicates on their spread alone makes the interval; with fewer, Student's factor is huge."""
 
@@ -176,24 +178,41 @@ class View:
         return len(groups) == 1 and len(self.windows) >= _REPLICATES
 
     @cached_property
-    def clusterings(self) -> list[tuple[Ints, list[int]]]:
-        """(cluster of each cell, group of each cluster): replicates, or blocks of time."""
-        if self.replicated:
-            return [(self._window, [0] * len(self.windows))]
-        return [self._blocks(n) for n in _BLOCKS]
+    def clusterings(self) -> list[Clustering]:
+        """Replicates, or blocks of time."""
+        return self._clusterings(self._window, self.phases, self.bin)
 
-    def _blocks(self, wanted: int) -> tuple[Ints, list[int]]:
+    def _clusterings(self, window: Ints, phases: Ints, bins: Ints) -> list[Clustering]:
+        if self.replicated:
+            return [(window, [0] * len(self.windows))]
+        return [self._blocks(n, phases, bins) for n in _BLOCKS]
+
+    def tail(self, metric: str) -> Tail:
+        """Of e2e or ttft, to the resolution of a cell, with their replicates or blocks of time."""
+        number = {"e2e": 0, "ttft": 1}[metric]
+        parts = []
+        for k, w in enumerate(self.windows):
+            first = interval_key(number, w.phase, 0)
+            low, high = (0, _LAST_BIN) if self.whole else (w.first, w.last - 1)
+            keys, cells, counts = self.summary.intervals.between(first + low, first + high)
+            # Later turns of a session may come due when its phase is over.
+            bins = np.clip(keys - first, w.first, w.last - 1)
+            parts.append((np.full(len(keys), k), np.full(len(keys), w.phase), bins, cells, counts))
+        window, phases, bins, cells, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Tail(cells, counts, self._clusterings(window, phases, bins))
+
+    def _blocks(self, wanted: int, phases: Ints, bins: Ints) -> Clustering:
         """About so many blocks in all, two or more in each stretch of equal load; stretches are groups."""
         stretches = self._stretches()
         total = max(1, sum(w.last - w.first for _, w in stretches))
         number = {name: k for k, name in enumerate(dict.fromkeys(name for name, _ in stretches))}
-        cluster = np.zeros(len(self.bin), np.int64)
+        cluster = np.zeros(len(bins), np.int64)
         groups: list[int] = []
         for name, w in stretches:
             length = max(1, w.last - w.first)
             blocks = min(length, max(2, round(wanted * length / total)))
-            mine = (self.phases == w.phase) & (self.bin >= w.first) & (self.bin < w.last)
-            cluster[mine] = len(groups) + (self.bin[mine] - w.first) * blocks // length
+            mine = (phases == w.phase) & (bins >= w.first) & (bins < w.last)
+            cluster[mine] = len(groups) + (bins[mine] - w.first) * blocks // length
             groups += [number[name]] * blocks
         return cluster, groups
 
@@ -206,18 +225,6 @@ class View:
             plan = self.info.phases[w.phase]
             out += [((plan.group, k), part) for k, part in enumerate(self.info.stretches(plan))]
         return out
-
-
-def exact_bound(found: Clustered, confidence: float) -> Estimate:
-    """Two-sided exact binomial interval on so many independent trials as the spread in time leaves, and
-    Student's on that spread where it is wider: what goes wrong under load goes wrong together.
-    """
-    exact = clopper_pearson(found.value * found.n_eff, found.n_eff, confidence)
-    if found.df == 0:
-        return exact
-    half = found.half_width(confidence)
-    low, high = max(0.0, found.value - half), min(1.0, found.value + half)
-    return Estimate(found.value, min(exact.low, low), max(exact.high, high))
 
 
 def latency_figures(view: View) -> dict[str, Any]:

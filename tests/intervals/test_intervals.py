@@ -83,25 +83,6 @@ def test_fewest_samples_that_certify_a_percentile(quantile, n):
     assert iv.certifying_n(quantile) == n
 
 
-@given(st.integers(1, 3000), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_order_statistics_enclose_the_nearest_rank(n, q):
-    low, high = iv.quantile_rank_lower(n, q), iv.quantile_rank_upper(n, q)
-    rank = math.ceil(n * q - 1e-9)
-    assert low is None or 1 <= low <= rank
-    assert high is None or rank <= high <= n
-    if high is not None:
-        assert iv.binomial_cdf(high - 1, n, q) >= 0.95
-        assert high == 1 or iv.binomial_cdf(high - 2, n, q) < 0.95
-
-
-@given(counts)
-def test_the_p95_order_bound_meets_a_limit_exactly_if_the_binomial_bound_does(kn):
-    over, n = kn
-    rank = iv.quantile_rank_upper(n, 0.95)
-    by_rank = rank is not None and rank <= n - over
-    assert by_rank == (iv.clopper_pearson_upper(over, n) <= 0.05 + 1e-12)
-
-
 @given(counts)
 def test_every_interval_holds_its_value_and_stays_within_zero_and_one(kn):
     k, n = kn
