@@ -60,7 +60,7 @@ def _when(ramp: tuple[float, float, float, float], low: float, high: float) -> t
 
 
 def _ranks(n: int, quantile: float) -> tuple[int, int]:
-    """Ranks (from 1) of the order statistics that bound a quantile on each side; 0 or n + 1 where none does."""
+    """Ranks (from 1) of the order statistics that bound a quantile; 0 or n + 1 where none does."""
     below = np.array([binomial_cdf(rank - 1, n, quantile) for rank in range(1, n + 1)])
     return int((below <= 1 - _CONFIDENCE).sum()), int((below < _CONFIDENCE).sum()) + 1
 
