@@ -60,6 +60,9 @@ class Master:
         self.lead_ns = _REMOTE_LEAD_NS if order["remote"] else _LEAD_NS
         self.path = Path(order["run_dir"]) / "journal" / "run.mmj"
         self.journal = journal.Writer(self.path)
+        self.index: dict[str, int] = {}
+        """By Locust's id, number of each worker that takes part: they are told it with the plan. Locust's own
+        numbers do not do, for whoever came and went before the run has used one up."""
         self.ready: dict[int, Mapping[str, Any]] = {}
         self.done: dict[int, Mapping[str, Any]] = {}
         self.batches: dict[int, int] = {}
@@ -134,13 +137,20 @@ class Master:
     def _gather(self) -> None:
         patience = _REMOTE_S if self.order["remote"] else _CONNECT_S
         give_up = time.monotonic() + patience
-        while self.runner.worker_count < self.expected:
+        while len(alive := self._alive()) < self.expected:
             if time.monotonic() > give_up:
-                came = self.runner.worker_count
-                raise MmloadError(f"only {came} of {self.expected} workers came within {patience:.0f} s")
+                raise MmloadError(
+                    f"only {len(alive)} of {self.expected} workers came within {patience:.0f} s"
+                )
             if self.reason != "done":
                 raise MmloadError("interrupted before the first request")
             gevent.sleep(0.02)
+        # In the order in which they came.
+        came = sorted(alive, key=self.runner.get_worker_index)
+        self.index = {client: index for index, client in enumerate(came[: self.expected])}
+
+    def _alive(self) -> set[str]:
+        return {client.id for client in self.runner.clients.all if client.state != STATE_MISSING}
 
     def _prepare(self) -> None:
         keys = ("profile", "base_dir", "url", "workers", "trace_prefix", "web")
@@ -148,8 +158,9 @@ class Master:
         give_up = time.monotonic() + _PREPARE_S
         while len(self.ready) < self.expected:
             # Said again and again: a worker that has just connected may not listen for it yet.
-            self.runner.send_message(messages.PLAN, told)
-            if self.runner.worker_count < self.expected:
+            for client in self._alive() | self.index.keys():
+                self.runner.send_message(messages.PLAN, {**told, "index": self.index.get(client)}, client)
+            if not self.index.keys() <= self._alive():
                 raise MmloadError("a worker was lost while it made itself ready; see logs/worker-*.log")
             if time.monotonic() > give_up:
                 late = sorted(set(range(self.expected)) - set(self.ready))
@@ -207,11 +218,7 @@ class Master:
     # --- a worker is lost -----------------------------------------------------------------------
 
     def _look_for_lost(self) -> None:
-        alive = {
-            self.runner.get_worker_index(client.id)  # type: ignore[no-untyped-call] # Locust's own
-            for client in self.runner.clients.all
-            if client.state != STATE_MISSING
-        }
+        alive = {self.index[client] for client in self._alive() if client in self.index}
         for index in set(self.ready) - alive - self.lost - set(self.done):
             self._lose(index)
 
@@ -220,9 +227,9 @@ class Master:
         from_ns = self._now() + self.lead_ns
         self.lost.add(index)
         survivors = sorted(set(self.ready) - self.lost - set(self.done))
-        for client in self.runner.clients.all:
-            if self.runner.get_worker_index(client.id) == index:  # type: ignore[no-untyped-call]
-                self._send_stop(client.id)  # heard if it wakes again
+        for client, number in self.index.items():
+            if number == index:
+                self._send_stop(client)  # heard if it wakes again
         self._event("worker_lost", worker=index, survivors=survivors)
         _log.error("worker %d is lost; %s take over what is due from now on", index, survivors)
         if survivors:

@@ -75,7 +75,13 @@ class Worker:
         if self.told:
             return
         self.told = True
-        index = self.runner.worker_index
+        index = data["index"]
+        if index is None:
+            # One too many: Locust would deal lanes out to it, which are wanted where the traffic is.
+            _log.info("the master has workers enough")
+            self.environment.events.quitting.fire(environment=self.environment)  # type: ignore[no-untyped-call]
+            self.runner.quit()
+            return
         try:
             self.plan = plan = self._make_plan(data)
             self._make_traffic(plan, data, index)

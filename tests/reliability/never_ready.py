@@ -14,9 +14,13 @@ master._PREPARE_S = 1.0
 
 def prepared(worker_count: int) -> str:
     sent: list[str] = []
-    runner: Any = SimpleNamespace(worker_count=worker_count, send_message=lambda name, _: sent.append(name))
+    clients = SimpleNamespace(all=[SimpleNamespace(id=f"w{k}", state="ready") for k in range(worker_count)])
+    runner: Any = SimpleNamespace(
+        clients=clients, send_message=lambda name, _, to: sent.append(f"{name} {to}")
+    )
     one = master.Master.__new__(master.Master)
     one.runner, one.expected, one.ready, one.reason = runner, 2, {0: {}}, "done"
+    one.index = {"w0": 0, "w1": 1}
     one.order = dict.fromkeys(("profile", "base_dir", "url", "workers", "trace_prefix", "web"))
     one.changed = master.Event()
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,42 @@ def test_a_worker_that_listens_late_still_hears_the_plan(tmp_path: Path) -> None
         assert worker.wait(30) == 0
     counts = json.loads((folder / "summary.json").read_text())["counts"]
     assert counts["ok"] == counts["planned"] == 20
+
+
+@pytest.mark.live
+def test_a_worker_that_went_before_the_run_leaves_no_gap_and_one_too_many_goes_home(tmp_path: Path) -> None:
+    profile, folder, port = tmp_path / "gap.toml", tmp_path / "run", str(free_port())
+    with faults() as url:
+        profile.write_text(head(url) + PHASE)
+        run = subprocess.Popen(
+            command("run", str(profile), "--out", str(folder), "--workers", "2",
+                    "--master", "--master-port", port, "--quiet")
+        )  # fmt: skip
+        gone = worker(port)
+        log = folder / "logs" / "master.log"
+        wait_for(lambda: log.exists() and "reported as ready" in log.read_text())
+        gone.terminate()
+        gone.wait(30)
+        wait_for(lambda: any(word in log.read_text() for word in ("missing", " quit")))
+        others = [worker(port) for _ in range(3)]
+        assert run.wait(60) in (0, 5)
+        assert [other.wait(30) for other in others] == [0, 0, 0]
+        assert '{"Lane": 256} (256 total users)' in log.read_text(), "lanes are where the traffic is"
+    counts = json.loads((folder / "summary.json").read_text())["counts"]
+    assert counts["ok"] == counts["planned"] == 20
+
+
+def worker(port: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command("worker", "--master-host", "127.0.0.1", "--master-port", port), stderr=subprocess.DEVNULL
+    )
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 def test_workers_that_never_get_ready_are_named_and_the_run_ends() -> None:

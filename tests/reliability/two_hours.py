@@ -103,8 +103,6 @@ def wire(world: World) -> type[Connection]:
 class Master:
     """Takes the place of the runner: what a worker sends goes into the journal."""
 
-    worker_index = 0
-
     def __init__(self, path: Path) -> None:
         self.journal = journal.Writer(path)
 
@@ -136,7 +134,7 @@ def simulate(hours: float, rps: float, where: Path) -> tuple[Path, World]:
     order = planning.order(plan, str(profile.target.url), folder, True, False)
     master = Master(folder / "journal" / "run.mmj")
     one = worker.Worker(SimpleNamespace(), master)  # type: ignore[arg-type]
-    one._on_plan(order)
+    one._on_plan({**order, "index": 0})
     world = World()
     for module in (pump, lane, connection, standby, vitals):
         module.time = world.clock()
