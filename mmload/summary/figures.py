@@ -141,7 +141,7 @@ def _counts(view: View, ending: Ending, gone: int) -> dict[str, Any]:
 
 def _throughput(view: View, gone: int) -> dict[str, Any]:
     return {
-        "offered_rpm": _two(view.rpm(view.sum(M.PLANNED) + gone)),
+        "offered_rpm": _two(view.rpm(view.offered(gone))),
         "achieved_rpm": _two(view.rpm(view.sum(M.OK))),
         "slo_rpm": _two(view.rpm(view.sum(M.WITHIN_SLO))),
         "good_rpm": _two(_good_rpm(view)),

@@ -73,7 +73,7 @@ def judge_levels(summary: Summary, info: RunInfo, cells: Cells, end_ns: int) -> 
     found = []
     for level in info.levels():
         view = View(summary, info, cells, level.windows, end_ns, whole=False)
-        offered, achieved = view.rpm(view.sum(M.PLANNED)), view.rpm(view.sum(M.OK))
+        offered, achieved = view.rpm(view.offered()), view.rpm(view.sum(M.OK))
         if offered is None or achieved is None or view.sum(M.PLANNED) == 0:
             continue
         evidence = gather(view)

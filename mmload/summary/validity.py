@@ -90,7 +90,6 @@ def validity_figures(view: View, ending: Ending, gone: int) -> dict[str, Any]:
     p50, p99 = lag.percentiles((50, 99))
     clocks = [c for c in ("kernel", "user") if summary.tallies.get(f"{c}_clock")]
     reasons = list(_reasons(view, ending, gone))
-    recorded = view.sum(M.PLANNED) + gone
     return {
         "valid": not reasons,
         "reasons": reasons,
@@ -100,7 +99,7 @@ def validity_figures(view: View, ending: Ending, gone: int) -> dict[str, Any]:
         "loop_lag_max_ms": milliseconds(summary.peaks.get("loop_lag_us")),
         "open_fds_max": summary.peaks.get("open_fds"),
         "clamped": sum(h.clamped for h in summary.latency.values()),
-        "offered_rpm": _rounded(view.rpm(recorded)),
+        "offered_rpm": _rounded(view.rpm(view.offered(gone))),
         "sent_rpm": _rounded(view.rpm(view.sent)),
         "timestamp_source": None if not clocks else "kernel" if clocks == ["kernel"] else "user",
     }

@@ -75,6 +75,7 @@ class View:
         self._window = self._window[mask]
         self.phases = cells.phase[mask]
         self.bin, self.task, self.data = cells.bin[mask], cells.task[mask], cells.data[mask]
+        self._end_ns = end_ns
         self.duration_ns = sum(self._length(w, end_ns) for w in self.windows)
 
     @classmethod
@@ -112,6 +113,14 @@ class View:
     @property
     def sent(self) -> int:
         return self.sum(M.PLANNED) - self.sum(M.NOT_SENT)
+
+    def offered(self, gone: int = 0) -> int:
+        """Arrivals that came due while the run went on (to the resolution of a cell); ``gone`` of a whole run
+        left no record."""
+        if self._end_ns >= max((self.info.phases[w.phase].end_ns for w in self.windows), default=0):
+            return self.sum(M.PLANNED) + gone
+        before = (self.bin + 1) * self.info.bin_ns <= self._end_ns
+        return int(np.where(before, self.data[:, M.PLANNED], self.sent_by_cell).sum())
 
     def rpm(self, count: float) -> float | None:
         return None if self.duration_ns <= 0 else 60.0 * count / self.duration_s

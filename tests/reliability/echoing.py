@@ -62,6 +62,8 @@ class Echo(BaseHTTPRequestHandler):
 
 class EchoServer(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
+    """Five, as it is otherwise, would reset some of those that come at once after a stall."""
     elsewhere = ""
 
     def __init__(self) -> None:

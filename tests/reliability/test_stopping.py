@@ -40,8 +40,11 @@ def test_ctrl_c_stops_sending_within_a_second_and_a_second_one_leaves_at_once(tm
         run.send_signal(signal.SIGINT)
         assert run.wait(40) == 130
         assert target.at[-1] - asked < 1.0
-        counts = json.loads((folder / "summary.json").read_text())["counts"]
+        summary = json.loads((folder / "summary.json").read_text())
+        counts = summary["counts"]
         assert counts["planned"] == 3000 == sum(counts[k] for k in ("ok", "failed", "shed", "not_sent"))
+        for part in ("throughput", "validity"):
+            assert 1500 < summary[part]["offered_rpm"] < 4500, "of the time that was run, not of the plan"
 
         before = len(target.at)
         run = subprocess.Popen(command("run", str(profile), "--out", str(tmp_path / "two"), "--quiet"))
@@ -95,7 +98,9 @@ def test_after_a_stall_of_the_generator_at_most_a_second_of_the_plan_is_caught_u
         folder / "requests.parquet", columns=["due_ns", "sent_ns", "outcome", "error", "error_detail"]
     ).to_pylist()
     left_out = [r for r in rows if r["outcome"] == "not_sent"]
-    assert len(rows) == 300 and came == 300 - len(left_out), "each planned request once, and none beyond"
+    reset = sum(r["error"] == "connect_reset" for r in rows)
+    assert len(rows) == 300, "each planned request has a record"
+    assert 300 - len(left_out) - reset <= came <= 300 - len(left_out), "each came once, and none beyond"
     assert 60 < len(left_out) < 140, "two of three seconds, at 50 a second"
     assert {r["error"] for r in left_out} == {"schedule_drop"}
     assert all("stood still" in r["error_detail"] for r in left_out)
