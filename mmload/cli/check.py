@@ -78,7 +78,7 @@ def _warnings(plan: Outline) -> list[str]:
     empty = [p.name for p in amount.phases if p.open_loop and not p.requests]
     if empty:
         found.append(f"this seed plans no request for {', '.join(empty)}")
-    if target.api_key_env and not key_in(target.api_key_env, os.environ):
+    if target.url and target.api_key_env and not key_in(target.api_key_env, os.environ):
         found.append(f"the environment variable {target.api_key_env} is not set; the run will need it")
     judge = profile.quality.judge
     if judge and judge.api_key_env and not key_in(judge.api_key_env, os.environ):

@@ -139,10 +139,13 @@ def frozen_toml(profile: Profile) -> str:
 
 
 def api_key(target: Target, environment: Mapping[str, str]) -> str | None:
-    """The key from the environment variable that the profile names, or ``None`` if it names none.
+    """The key from the environment variable that the profile names, or ``None`` if it names none. An embedded
+    target asks for no key: a profile of your own, tried on it, needs none.
 
     Raises ``InputError`` if the variable is missing or empty, or holds what no header can carry.
     """
+    if target.url is None and target.api_key_env and not key_in(target.api_key_env, environment):
+        return None
     return _key("target", target.api_key_env, target.url or target.engine or "", environment)
 
 

@@ -112,7 +112,7 @@ def test_a_run_too_short_for_its_gates_is_a_warning_and_strict_makes_it_exit_cod
         ("gates.error_max=0.0", "no number of requests can show 0 with certainty"),
         ("gates.error_max=0.001", "2,995 needed even if none goes wrong"),
         ("gates.rpm_at_quality_min=5", None),
-        ("target.api_key_env=NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE is not set"),
+        ("target.api_key_env=NO_SUCH_VARIABLE", None),
         ("target.model=other", "no price for other"),
         ("target.total_timeout_s=1", "gives up before the objective"),
         ("target.max_in_flight=1", "target.max_in_flight = 1 would make arrivals wait"),
@@ -124,6 +124,13 @@ def test_what_a_run_would_stumble_over_is_a_warning(
 ) -> None:
     warnings = mmload("check", small, "--json", "--set", override).json["warnings"]
     assert any(warning in w for w in warnings) if warning else warnings == []
+
+
+def test_a_missing_key_is_a_warning_but_for_the_embedded_target(mmload: Run, small: Path) -> None:
+    key, elsewhere = ("--set", "target.api_key_env=NO_SUCH_VARIABLE"), ("--target", "http://127.0.0.1:9/v1")
+    assert mmload("check", small, "--json", *key).json["warnings"] == []
+    (warning,) = mmload("check", small, "--json", *key, *elsewhere).json["warnings"]
+    assert "NO_SUCH_VARIABLE is not set" in warning
 
 
 def test_a_phase_that_would_send_nothing_is_a_warning(mmload: Run, small: Path) -> None:

@@ -299,9 +299,11 @@ def test_a_wrong_override_is_named_as_such(tmp_path: Path, override: str, messag
 
 
 def test_the_key_comes_from_the_environment_and_its_absence_is_an_input_error() -> None:
-    target = Target(engine="sim", api_key_env="MY_KEY")
-    assert api_key(target, {"MY_KEY": " secret \n"}) == "secret"
+    target = Target(url="http://127.0.0.1:9/v1", api_key_env="MY_KEY")
+    embedded = Target(engine="sim", api_key_env="MY_KEY")
+    assert api_key(target, {"MY_KEY": " secret \n"}) == api_key(embedded, {"MY_KEY": "secret"}) == "secret"
     assert api_key(Target(engine="sim"), {}) is None
+    assert api_key(embedded, {}) is None, "the practice pipeline asks for none"
     for environment in ({}, {"MY_KEY": " "}, {"MY_KEY": "a\nb"}):
         with pytest.raises(InputError) as caught:
             api_key(target, environment)
@@ -380,7 +382,7 @@ def test_a_mistake_in_what_holds_for_another_target_is_found_without_asking_for_
 
 
 def test_the_key_may_be_in_a_file_that_the_environment_names(tmp_path: Path) -> None:
-    target, file = Target(engine="sim", api_key_env="MY_KEY"), tmp_path / "key"
+    target, file = Target(url="http://127.0.0.1:9/v1", api_key_env="MY_KEY"), tmp_path / "key"
     file.write_text(" from-a-file\n")
     assert api_key(target, {"MY_KEY_FILE": str(file)}) == "from-a-file"
     assert api_key(target, {"MY_KEY": "set", "MY_KEY_FILE": str(file)}) == "set"
