@@ -86,8 +86,7 @@ class Outlets:
         """The verdict: the last metrics, which stay up for a while."""
         if self.metrics is not None:
             gates = {gate["name"]: gate["verdict"] == "pass" for gate in figures["gates"]}
-            judge = figures["quality"]["judge"] or {}
-            self.metrics.settle(bool(figures["validity"]["valid"]), gates, judge)
+            self.metrics.settle(bool(figures["validity"]["valid"]), gates, figures["quality"]["judge"])
         pushed = self._pusher.stop() if self._pusher is not None else False
         self._stop_otlp()
         if self._endpoint is not None or self._wanted.pushgateway_delete:

@@ -93,12 +93,12 @@ class Metrics(Collector):
         with self._lock:
             self._live = live
 
-    def settle(self, valid: bool, gates: Mapping[str, bool], judge: Mapping[str, Any]) -> None:
+    def settle(self, valid: bool, gates: Mapping[str, bool], judge: Mapping[str, Any] | None) -> None:
         """The verdict of a run that ended: whether it is valid, and which gates hold; and what ``judge``, a
         model, said of the answers."""
         with self._lock:
             self._verdict = (valid, dict(gates))
-            self._judge = dict(judge)
+            self._judge = dict(judge or {})
 
     def _add_records(self, records: Sequence[Record]) -> None:
         for r in records:
