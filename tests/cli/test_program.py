@@ -171,7 +171,11 @@ def test_a_folder_that_is_not_there_is_named_with_the_one_that_may_be_meant(
     ("verb", "key", "message"),
     [
         (["capacity"], "target.url=http://127.0.0.1:9/v1", "nobody listens there"),
-        (["capacity"], "target.api_key_env=MMLOAD_TEST_NO_KEY", "MMLOAD_TEST_NO_KEY is not set"),
+        (
+            ["capacity", "--set", "target.url=http://127.0.0.1:9/v1"],
+            "target.api_key_env=MMLOAD_TEST_NO_KEY",
+            "MMLOAD_TEST_NO_KEY is not set",
+        ),
         (
             ["compare", "--candidate", "a", "--candidate"],
             "b:target.url=http://127.0.0.1:9/v1",
