@@ -46,3 +46,32 @@ Mmload = Callable[..., Ran]
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "mmload", *arguments]
+
+
+SEARCHED = (
+    TINY.replace("speed = 60", "speed = 60\nladder = false")
+    + """
+[[phase]]
+name = "not-used"
+shape = "sustained"
+duration_s = 3
+rpm = 60
+[gates]
+quality_min = 0.2
+error_max = 0.5
+[capacity]
+start_rpm = 900
+max_rpm = 1800
+growth = 2.0
+step_s = 2
+warmup_s = 1
+replicates = 4
+replicate_s = 2
+max_minutes = 4
+"""
+)
+"""A capacity search of three steps: two that climb to its limit, and one that confirms it."""
+
+
+def search(profile: Path, *more: str) -> list[str]:
+    return command("capacity", str(profile), "--no-progress", *more)

@@ -58,7 +58,7 @@ class Master:
         self.order = order
         self.expected = int(order["workers"])
         self.lead_ns = _REMOTE_LEAD_NS if order["remote"] else _LEAD_NS
-        self.path = Path(order["run_dir"]) / "journal" / "run.mmj"
+        self.path = Path(order["run_dir"]) / journal.RUN_JOURNAL
         self.journal = journal.Writer(self.path)
         self.index: dict[str, int] = {}
         """By Locust's id, number of each worker that takes part: they are told it with the plan. Locust's own

@@ -16,6 +16,7 @@ from threading import Thread, get_native_id
 from typing import TYPE_CHECKING, Any, Final
 
 from mmload import plan as planning
+from mmload.journal import RUN_JOURNAL
 from mmload.launch.children import Child
 from mmload.launch.crew import Crew, Interrupt
 from mmload.launch.options import RunOptions
@@ -139,7 +140,7 @@ class Fleet:
             options.say(f"the judge failed: {self.judge.last_words()}")
 
     def _has_begun(self) -> bool:
-        return (self.run_dir / "journal" / "run.mmj").stat().st_size > 64
+        return (self.run_dir / RUN_JOURNAL).stat().st_size > 64
 
     def settle_outlets(self, finished: Finished) -> None:
         """The verdict to whoever scrapes, and time to take it."""

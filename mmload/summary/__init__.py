@@ -1,10 +1,11 @@
 """Everything about a run that can be added up, and the figures drawn from it."""
 
+from mmload.journal import RUN_JOURNAL, SCORES_JOURNAL
 from mmload.summary.attribution import Attribution
 from mmload.summary.evidence import GATES, Evidence, Gate
 from mmload.summary.figures import SCHEMA_VERSION, figures
 from mmload.summary.judge import Judged, judged
-from mmload.summary.reading import RUN_JOURNAL, SCORES_JOURNAL, RunReader, answers_of, scores_of
+from mmload.summary.reading import RunReader, answers_of, scores_of
 from mmload.summary.reviews import REVIEWS, Reviews, read_reviews, review_figures
 from mmload.summary.run_info import Level, RunInfo, Window
 from mmload.summary.series import intervals_for_log, merged_latency, series, worst_seqs

@@ -16,10 +16,8 @@ from mmload.model import Judgement, Money, Score
 from mmload.price import micro, usd
 from mmload.profile import Judge
 from mmload.summary.measures import passes
-from mmload.summary.reading import SCORES_JOURNAL
 from mmload.summary.view import rounded
 
-JUDGE_JOURNAL: Final = "journal/judge.mmj"
 _MTOK: Final = 1_000_000
 
 
@@ -62,12 +60,12 @@ class Judged:
 def judged(run_dir: Path, judge: Judge, require_strict: bool) -> Judged:
     """Read the judge's journal, and the scores of what it judged. Without a journal all counts are 0."""
     found: dict[int, Judgement] = {}
-    for kind, body in journal.Follower(run_dir / JUDGE_JOURNAL).poll():
+    for kind, body in journal.Follower(run_dir / journal.JUDGE_JOURNAL).poll():
         if kind == journal.JUDGEMENTS:
             for judgement in body:
                 found.setdefault(judgement.seq, judgement)
     scores: dict[int, Score] = {}
-    for kind, body in journal.Follower(run_dir / SCORES_JOURNAL).poll() if found else ():
+    for kind, body in journal.Follower(run_dir / journal.SCORES_JOURNAL).poll() if found else ():
         if kind == journal.SCORES:
             scores.update((score.seq, score) for score in body if score.seq in found)
     passed = passes(list(scores.values()), require_strict).tolist() if scores else []

@@ -21,8 +21,6 @@ from mmload.summary.measures import Columns
 from mmload.summary.run_info import RunInfo
 from mmload.summary.sums import Joined, Summary
 
-RUN_JOURNAL: Final = "journal/run.mmj"
-SCORES_JOURNAL: Final = "journal/scores.mmj"
 _BATCH: Final = 4096
 _SEEN, _OK, _WITHIN, _SCORED = 1, 2, 4, 8
 _ENTRY: Final = np.dtype([("bin", "<i4"), ("pi", "<f4"), ("e2e_us", "<i8"), ("flags", "u1")])
@@ -115,8 +113,8 @@ class RunReader:
         """Latest time that any record, row or event speaks of."""
         self._load_items = load_items
         self._cost = cost
-        self._runs = journal.Follower(run_dir / RUN_JOURNAL)
-        self._scores = journal.Follower(run_dir / SCORES_JOURNAL)
+        self._runs = journal.Follower(run_dir / journal.RUN_JOURNAL)
+        self._scores = journal.Follower(run_dir / journal.SCORES_JOURNAL)
         self._register: _Register | None = None
         self._waiting: list[Score] = []
         self._collected: list[Record] = []
@@ -204,7 +202,7 @@ class RunReader:
 def answers_of(run_dir: Path, seqs: set[int]) -> dict[int, str]:
     """Texts of the answers to the given requests, by one pass over the journal."""
     found: dict[int, str] = {}
-    for kind, body in journal.Follower(run_dir / RUN_JOURNAL).poll():
+    for kind, body in journal.Follower(run_dir / journal.RUN_JOURNAL).poll():
         if kind == journal.ANSWERS:
             found.update((a.seq, a.text) for a in body if a.seq in seqs)
     return found
@@ -213,7 +211,7 @@ def answers_of(run_dir: Path, seqs: set[int]) -> dict[int, str]:
 def scores_of(run_dir: Path, seqs: set[int]) -> dict[int, Score]:
     """Scores of the given requests, by one pass over their journal; the last one counts."""
     found: dict[int, Score] = {}
-    for kind, body in journal.Follower(run_dir / SCORES_JOURNAL).poll():
+    for kind, body in journal.Follower(run_dir / journal.SCORES_JOURNAL).poll():
         if kind == journal.SCORES:
             found.update((s.seq, s) for s in body if s.seq in seqs)
     return found

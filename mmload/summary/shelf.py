@@ -14,7 +14,6 @@ import numpy as np
 
 from mmload import journal
 from mmload.model import Score
-from mmload.summary.reading import SCORES_JOURNAL
 
 _FRAMES: Final = 64
 """Frames kept: of 256 scores at most, as the scorer writes them."""
@@ -24,7 +23,7 @@ class Shelf:
     """The scores journal of a run folder; of several scores of one request the last one counts."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._path = run_dir / SCORES_JOURNAL
+        self._path = run_dir / journal.SCORES_JOURNAL
         self._kept: OrderedDict[int, list[Score]] = OrderedDict()
         seqs: list[np.ndarray] = []
         frames: list[np.ndarray] = []

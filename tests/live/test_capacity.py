@@ -8,39 +8,16 @@ import time
 from pathlib import Path
 
 import pytest
-from whole_runs import TINY, command
+from whole_runs import SEARCHED, command, search
 
 from mmload.search.conduct import JOURNAL, read_record
 
 pytestmark = pytest.mark.live
 
-SEARCH = """
-[[phase]]
-name = "not-used"
-shape = "sustained"
-duration_s = 3
-rpm = 60
-[gates]
-quality_min = 0.2
-error_max = 0.5
-[capacity]
-start_rpm = 900
-max_rpm = 1800
-growth = 2.0
-step_s = 2
-warmup_s = 1
-replicates = 4
-replicate_s = 2
-"""
-
-
-def search(profile: Path, *more: str) -> list[str]:
-    return command("capacity", str(profile), "--no-progress", "--set", "capacity.max_minutes=4", *more)
-
 
 def test_a_search_confirms_a_rate_and_goes_on_after_a_cut(tmp_path: Path) -> None:
     profile, folder = tmp_path / "tiny.toml", tmp_path / "found"
-    profile.write_text(TINY.replace("speed = 60", "speed = 60\nladder = false") + SEARCH)
+    profile.write_text(SEARCHED)
     process = subprocess.Popen(search(profile, "--out", str(folder)), stdout=subprocess.PIPE, text=True)
     give_up = time.monotonic() + 60
     # The first step is whole, and the second under way: as good a moment for Ctrl-C as any.

@@ -11,33 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from whole_runs import TINY, command
+from whole_runs import SEARCHED, search
 
 from mmload.search.conduct import JOURNAL, read_record
-
-SEARCH = """
-[[phase]]
-name = "not-used"
-shape = "sustained"
-duration_s = 3
-rpm = 60
-[gates]
-quality_min = 0.2
-error_max = 0.5
-[capacity]
-start_rpm = 900
-max_rpm = 1800
-growth = 2.0
-step_s = 2
-warmup_s = 1
-replicates = 4
-replicate_s = 2
-max_minutes = 4
-"""
-
-
-def search(profile: Path, *more: str) -> list[str]:
-    return command("capacity", str(profile), "--no-progress", *more)
 
 
 def killed_in(step: int, profile: Path, folder: Path, *more: str) -> list[dict[str, object]]:
@@ -60,7 +36,7 @@ def killed_in(step: int, profile: Path, folder: Path, *more: str) -> list[dict[s
 @pytest.mark.live
 def test_a_killed_search_goes_on_from_its_last_confirmed_step(tmp_path: Path) -> None:
     profile, folder = tmp_path / "tiny.toml", tmp_path / "found"
-    profile.write_text(TINY.replace("speed = 60", "speed = 60\nladder = false") + SEARCH)
+    profile.write_text(SEARCHED)
     first = killed_in(2, profile, folder, "--out", str(folder))
     assert [level["step"] for level in first] == ["climb"]
     cut = (folder / "levels" / "02" / "journal" / "run.mmj").read_bytes()
