@@ -265,6 +265,7 @@ class Traffic:
         for _ in range(_BURST):
             if arrivals.due_ns > now:
                 now = time.monotonic_ns() - t0
+                self._pass_over(now)  # it may have stood still in a lane that it switched to
                 if arrivals.due_ns > now:
                     break
             arrival = arrivals.pop()

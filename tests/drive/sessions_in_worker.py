@@ -1,7 +1,8 @@
 """Sessions through the real pump, with lanes that answer after so long; in an interpreter of its own.
 
 Reads one JSON object from stdin: ``cases``, prints for each the records that came out, as objects. The pump
-waits in real time; a case lasts under three seconds. For ``still_s`` none of it runs.
+waits in real time; a case lasts under three seconds. For ``still_s`` none of it runs, while it waits or,
+with ``in_lane``, while it hands over the second session.
 """
 
 import json
@@ -44,6 +45,8 @@ class Lane:
             traffic.in_flight.add(self)
             sent = time.monotonic_ns() - traffic.t0_ns
             error = ""
+            if self.case.get("in_lane") and arrival.seq == 3:
+                stand_still(self.case["still_s"])
             try:
                 gevent.sleep(self.case["answer_ms"] / 1e3)
                 if arrival.item in self.case.get("fails", ()):
@@ -59,6 +62,12 @@ class Lane:
             traffic.ended(traffic.sessions, arrival, end, error)
             traffic.in_flight.discard(self)
             traffic.done(arrival, pause=True)
+
+
+def stand_still(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
 
 
 def run(case: dict) -> list[dict]:
@@ -83,11 +92,9 @@ def run(case: dict) -> list[dict]:
             for _ in range(case.get("lanes", 8)):
                 Lane(traffic, kept, case)
             traffic.start(t0)
-        if "still_s" in case:
+        if "still_s" in case and "in_lane" not in case:
             gevent.sleep(0.15)
-            until = time.monotonic() + case["still_s"]
-            while time.monotonic() < until:
-                pass
+            stand_still(case["still_s"])
         if "stop_ms" in case:
             gevent.sleep(case["stop_ms"] / 1e3)
             for traffic in traffics:
