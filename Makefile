@@ -31,7 +31,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports --no-cache
 
 # Two at a time: a live test waits as long as it works. Whoever is done takes from the other's half.
-unit: $(VENV)/.test system tests/node/node_modules/.installed
+unit: $(VENV)/.test system mmload/_native.abi3.so tests/node/node_modules/.installed
 	$(BIN)/pytest -n $(PROCESSES) --dist worksteal
 
 # Servers that nobody here wrote, in an environment of their own. PyTorch's CPU build must be where pip looks.
@@ -71,10 +71,14 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # The build backend is locked too, so that nothing is fetched that the lock does not name.
-$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.run: requirements.lock pyproject.toml hatch_build.py mmload/native.c | $(VENV)/bin/python
 	$(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
+
+# The installation has made it, if it found a C compiler.
+mmload/_native.abi3.so: mmload/native.c hatch_build.py | $(VENV)/.run system
+	$(BIN)/python hatch_build.py
 
 $(VENV)/.test: requirements-dev.lock $(VENV)/.run
 	$(PIP) install --require-hashes -r requirements-dev.lock
@@ -99,4 +103,4 @@ lock: $(VENV)/.test
 	cat tests/servers/torch.txt >> requirements-servers.lock
 
 clean:
-	rm -rf $(VENV) $(SERVERS) tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SERVERS) mmload/*.so tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,9 +3,9 @@
 Not aware of the schedule, of retries or of what an answer means: an adapter's reader tells content
 from framing.
 
-HTTP/1.1 framing is llhttp's (through geventhttpclient's parser). Received bytes are handled in the
-hub, as they come: one ``recvmsg``, one stamp, one feed; the lane is switched to only when its answer
-is whole or has failed.
+HTTP/1.1 framing is llhttp's (through geventhttpclient's parser), but for the plain answer that comes in one
+piece (``native.whole``). Received bytes are handled in the hub, as they come: one ``recvmsg``, one stamp, one
+feed; the lane is switched to only when its answer is whole or has failed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 from mmload.model import ErrorKind
+from mmload.native import whole
 from mmload.wire import Adapter, Reader
 
 MAX_HEADER_BYTES: Final = 64 * 1024
@@ -50,11 +51,11 @@ class Attempt(HTTPResponseParser):
 
     # Slots: more than thirty attributes would each cost a look-up in a dict of its own.
     __slots__ = (
-        "_body_bytes", "_content_type", "_encoding", "_error_body", "_headers_done", "_most", "_names",
-        "_on_body", "_on_header_field", "_on_header_value", "_pieces", "_sized", "_surplus", "_values",
-        "adapter", "complete", "failure", "first_byte_ns", "first_reasoning_ns", "first_token_ns", "gaps",
-        "kernel_clock", "last_byte_ns", "last_content_ns", "max_body", "reader", "received", "retry_after",
-        "sent_ns", "server_timing", "status",
+        "_at_once", "_body_bytes", "_content_type", "_encoding", "_error_body", "_headers_done", "_most",
+        "_names", "_on_body", "_on_header_field", "_on_header_value", "_pieces", "_sized", "_surplus",
+        "_values", "adapter", "complete", "failure", "first_byte_ns", "first_reasoning_ns",
+        "first_token_ns", "gaps", "kernel_clock", "last_byte_ns", "last_content_ns", "max_body", "reader",
+        "received", "retry_after", "sent_ns", "server_timing", "status",
     )  # fmt: skip
     _on_status = deque[str](maxlen=0).append
     """The parser wants one; this forgets what it is given, without a frame of Python."""
@@ -65,7 +66,7 @@ class Attempt(HTTPResponseParser):
         self.reader: Reader | None = None
         self.failure: Failure | None = None
         self.kernel_clock = True
-        self.complete = self._headers_done = self._sized = self._surplus = False
+        self.complete = self._headers_done = self._sized = self._surplus = self._at_once = False
         self.sent_ns = self.first_byte_ns = self.last_byte_ns = 0
         self.first_token_ns = self.first_reasoning_ns = self.last_content_ns = 0
         self.status = self.received = self._body_bytes = 0
@@ -107,15 +108,16 @@ class Attempt(HTTPResponseParser):
     def _on_headers_complete(self) -> bool:
         headers = dict(zip(map(str.lower, self._names), self._values, strict=True))
         get = headers.get
-        self._content_type = get("content-type", "").lower()
-        self._encoding = get("content-encoding", "").lower()
+        # The parser leaves the blanks behind a value, which are not of it (RFC 9110, 5.5).
+        self._content_type = get("content-type", "").strip().lower()
+        self._encoding = get("content-encoding", "").strip().lower()
         self._sized = "content-length" in headers or "transfer-encoding" in headers
         if "server-timing" in headers:
             each_once = len(headers) == len(self._names)
             timing = headers["server-timing"] if each_once else self._joined("server-timing")
-            self.server_timing = timing[:1000]
+            self.server_timing = timing.strip()[:1000]
         if "retry-after" in headers:
-            self.retry_after = headers["retry-after"][:100]
+            self.retry_after = headers["retry-after"].strip()[:100]
         self.status = status = self.get_code()
         if status < 200:
             self._names.clear()
@@ -146,11 +148,8 @@ class Attempt(HTTPResponseParser):
         else:
             self._fail(ErrorKind.WRONG_CONTENT_TYPE, f"content-type {kind[:100]}")
 
-    def _read_body(self) -> None:
+    def _read_body(self, data: bytes) -> None:
         """What one ``recvmsg`` brought of the body, in one piece whatever its framing."""
-        pieces = self._pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        pieces.clear()
         self._body_bytes += len(data)
         if self._body_bytes > self.max_body:
             self._fail(ErrorKind.BODY_TOO_LARGE, f"more than {self.max_body} bytes")
@@ -186,6 +185,18 @@ class Attempt(HTTPResponseParser):
         """Feed what one ``recvmsg`` gave; true once the attempt is over, well or badly."""
         if not self.received:
             self.first_byte_ns = stamp_ns
+            if len(data) <= self.max_body and (at_once := whole(data)) is not None:
+                kind, timing, body = at_once
+                self.last_byte_ns = stamp_ns
+                self.received = len(data)
+                self.status = 200
+                self._content_type = kind.lower()
+                self.server_timing = timing[:1000]
+                self._headers_done = self._sized = self._at_once = self.complete = True
+                self._expect_answer()
+                if body:
+                    self._read_body(body)
+                return True
             if _END_OF_HEAD not in data:
                 self._piecewise()
         self.last_byte_ns = stamp_ns
@@ -201,8 +212,9 @@ class Attempt(HTTPResponseParser):
             self._surplus = True
         except UnicodeDecodeError as e:
             self._fail(ErrorKind.PROTOCOL_ERROR, f"header bytes: {e}")
-        if self._pieces:
-            self._read_body()
+        if pieces := self._pieces:
+            self._read_body(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            pieces.clear()
         if self.received > self._most and not self.complete:
             self._too_much()
         return self.complete or self.failure is not None
@@ -249,15 +261,16 @@ class Attempt(HTTPResponseParser):
 
     def conclude(self) -> None:
         """Turn what came into a verdict: ``failure`` stays ``None`` for a whole, good answer."""
-        # Methods of its own, if the head came in pieces: it would wait for a collection, with its headers.
-        self._on_header_field = self._on_header_value = self._on_status
+        if not self._at_once:
+            # Methods of its own, if the head came in pieces: it would wait for a collection, headers and all.
+            self._on_header_field = self._on_header_value = self._on_status
         if self.failure is not None:
             return
-        status = self.status
-        if self.reader is not None:
-            self.reader.close()
-            if self.reader.error:
-                self._fail(ErrorKind(self.reader.error), self.reader.detail)
+        status, reader = self.status, self.reader
+        if reader is not None:
+            reader.close()
+            if reader.error:
+                self._fail(ErrorKind(reader.error), reader.detail)
             return
         detail = f"HTTP {status}: {self.adapter.error_detail(self._error_body)}"
         if 300 <= status < 400:
@@ -277,4 +290,6 @@ class Attempt(HTTPResponseParser):
     @property
     def reusable(self) -> bool:
         """The connection may carry another request."""
+        if self._at_once:
+            return True
         return self.complete and self._sized and not self._surplus and bool(self.should_keep_alive())

@@ -13,8 +13,6 @@ import errno
 import os
 import socket
 import ssl
-import struct
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -24,19 +22,14 @@ from gevent.hub import get_hub
 from mmload.drive.attempt import Attempt, Failure
 from mmload.drive.clock import Clock
 from mmload.model import ErrorKind
+from mmload.native import receive
 
 _SO_TIMESTAMPNS: Final = 35
 _MSG_MORE: Final = getattr(socket, "MSG_MORE", 0)
 _SENDFILE_FROM: Final = 32 * 1024
-_unpack_timespec = struct.Struct("qq").unpack_from
-_ANCILLARY: Final = socket.CMSG_SPACE(16)
 
 _SLACK_NS: Final = 100_000
 _IDLE_TIMEOUT: Final = ErrorKind.IDLE_TIMEOUT
-
-_receive_buffer = bytearray(256 * 1024)
-_receive_view = memoryview(_receive_buffer)
-"""One for the process: what was received is used up before the callback returns."""
 
 
 class TimedOut(BaseException):
@@ -141,8 +134,9 @@ class Connection:
 
     # --- sending ------------------------------------------------------------------------------
 
-    def send(self, head: bytes, body: memoryview, body_file: int, offset: int) -> None:
-        """Send one request; stops early if the attempt ends before all is written.
+    def send(self, head: bytes, body: memoryview, body_file: int, offset: int, sent: int = 0) -> None:
+        """Send one request, of which ``sent`` bytes have left; stops early if the attempt ends before all is
+        written.
 
         ``body`` and ``body_file`` + ``offset`` are the same bytes: the large ones go by ``sendfile``,
         which spares a copy of every image. Raises ``Failure`` if the connection breaks.
@@ -154,17 +148,12 @@ class Connection:
                 self.tls.write(body)
                 self._flush_tls()
             elif len(body) >= _SENDFILE_FROM and body_file >= 0:
-                self._send_all(memoryview(head), _MSG_MORE)
-                self._send_file(body_file, offset, len(body))
+                self._send_all(memoryview(head)[sent:], _MSG_MORE)
+                done = max(0, sent - len(head))
+                self._send_file(body_file, offset + done, len(body) - done)
             else:
                 # One small copy costs less than a gathering sendmsg.
-                whole = head + body
-                try:
-                    sent = self.sock.send(whole)
-                except BlockingIOError:
-                    sent = 0
-                if sent < len(whole):
-                    self._send_all(memoryview(whole)[sent:], 0)
+                self._send_all(memoryview(head + body)[sent:], 0)
         except OSError as e:
             self.broken = True
             attempt = self.attempt
@@ -223,41 +212,40 @@ class Connection:
     def _on_readable(self) -> None:
         """Hub callback: bytes, or the end of the stream, are there."""
         try:
-            n, ancillary, _, _ = self.sock.recvmsg_into((_receive_buffer,), _ANCILLARY)
+            data, stamp, now = receive(self.sock, self.clock.offset_ns)
         except BlockingIOError:
             return
         except OSError as e:
             self._lost(os.strerror(e.errno) if e.errno else str(e))
             return
-        now = time.monotonic_ns()
         attempt = self.attempt
-        if attempt is None or n == 0:
-            if n and self.tls is not None and self._says_nothing(n):
+        if attempt is None or not data:
+            if data and self.tls is not None and self._says_nothing(data):
                 return
-            self._lost("" if n == 0 else "bytes that nobody asked for")
+            self._lost("bytes that nobody asked for" if data else "")
             return
-        stamp = now
-        if ancillary:
-            seconds, nanoseconds = _unpack_timespec(ancillary[0][2])
-            stamp = seconds * 1_000_000_000 + nanoseconds - self.clock.offset_ns
+        if stamp:
             if not attempt.sent_ns <= stamp <= now:
                 stamp = self._impossible(attempt, stamp, now)
                 if not stamp:
                     return
         else:
+            stamp = now
             attempt.kernel_clock = False
-        self.deadline_ns = min(now + self.idle_ns, self.total_deadline_ns)
-        self.deadline_kind = _IDLE_TIMEOUT
-        data = _receive_view[:n].tobytes()
         if self.tls is not None:
             data = self._decrypt(attempt, data)
+            if self.attempt is not attempt:
+                return
         if data and attempt.take(data, stamp):
             self._done(attempt)
+            return
+        self.deadline_ns = min(now + self.idle_ns, self.total_deadline_ns)
+        self.deadline_kind = _IDLE_TIMEOUT
 
-    def _says_nothing(self, n: int) -> bool:
+    def _says_nothing(self, data: bytes) -> bool:
         """Bytes between requests that carry no data: session tickets come behind the handshake."""
         assert self.tls is not None and self._incoming is not None
-        self._incoming.write(_receive_view[:n])
+        self._incoming.write(data)
         try:
             self.tls.read(1)
         except ssl.SSLWantReadError:

@@ -44,7 +44,7 @@ class Endpoint:
         self.offset, self.length, self.tokens_in = offset, length, tokens_in
         self.body_file = os.open(bodies, os.O_RDONLY)
         self._map = mmap.mmap(self.body_file, 0, access=mmap.ACCESS_READ)
-        self._view = memoryview(self._map)
+        self.view = memoryview(self._map)
         parts = urlsplit(url)
         self.server_name = parts.hostname or ""
         self._secure = parts.scheme == "https"
@@ -55,7 +55,7 @@ class Endpoint:
         self.retries = target.retries
         self.backoff_s = target.retry_backoff_s
         self.connect_ns = int(target.connect_timeout_s * NS_PER_S)
-        self.first_byte_ns = int(target.first_byte_timeout_s * NS_PER_S)
+        self.first_byte_ns = int(min(target.first_byte_timeout_s, target.total_timeout_s) * NS_PER_S)
         self.idle_ns = int(target.idle_timeout_s * NS_PER_S)
         self.total_ns = int(target.total_timeout_s * NS_PER_S)
         self._secret = api_key(target, os.environ)
@@ -64,8 +64,8 @@ class Endpoint:
         self.poll_s: float | None = getattr(adapter, "poll_every_s", None)
         """Pause before a job is asked for again; ``None`` for a protocol that answers at once."""
         self._host, self._base = parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
-        self._trace = b"\r\ntraceparent: 00-%016x" % trace_prefix
-        self._head, self._poll_head = self._constant_heads(target, trace_prefix)
+        self.trace = b"\r\ntraceparent: 00-%016x" % trace_prefix
+        self.first, self._poll_head = self._constant_heads(target, trace_prefix)
         self._addresses: list[tuple[int, Any]] = []
 
     def _constant_heads(self, target: Target, trace_prefix: int) -> tuple[bytes, bytes]:
@@ -100,9 +100,9 @@ class Endpoint:
     def head(self, seq: int, item: int) -> bytes:
         """Request line and headers; request id and trace id (W3C trace context) name run and request."""
         return b"%b%016x%b%016x-%016x-01\r\nContent-Length: %d\r\n\r\n" % (
-            self._head,
+            self.first,
             seq,
-            self._trace,
+            self.trace,
             seq,
             seq + 1,
             self.length[item],
@@ -121,12 +121,12 @@ class Endpoint:
         if (parts.netloc and not parts.scheme) or not re.fullmatch(r"[!-~]+", path):
             return None
         return b"GET %b HTTP/1.1%b%016x%b%016x-%016x-01\r\n\r\n" % (
-            path.encode(), self._poll_head, seq, self._trace, seq, seq + 1,
+            path.encode(), self._poll_head, seq, self.trace, seq, seq + 1,
         )  # fmt: skip
 
     def body(self, item: int) -> memoryview:
         start = self.offset[item]
-        return self._view[start : start + self.length[item]]
+        return self.view[start : start + self.length[item]]
 
     def redact(self, text: str) -> str:
         """``text`` without the credential: a target can send back what it was sent."""

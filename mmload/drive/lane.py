@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import gevent
@@ -20,6 +22,7 @@ from mmload.drive.endpoint import Endpoint
 from mmload.drive.polling import until_done
 from mmload.drive.pump import Traffic
 from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record
+from mmload.native import send
 from mmload.report.escape import redact
 from mmload.wire import Usage
 
@@ -29,6 +32,7 @@ _SEND_TIMEOUT: Final = ErrorKind.SEND_TIMEOUT
 _FIRST_BYTE_TIMEOUT: Final = ErrorKind.FIRST_BYTE_TIMEOUT
 _FINAL: Final = (ErrorKind.HTTP_4XX, ErrorKind.REDIRECT, ErrorKind.LOCAL_CANCELLED)
 """Kinds after which nothing is tried again."""
+_made: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
 _MOST_TOKENS: Final = 1 << 53
 """A count beyond this is no count: what is recorded must fit into 64 bits, and sums of it too."""
 
@@ -104,8 +108,8 @@ class Lane(User):
                 except Failure as e:
                     attempt.failure = e
                 attempt.conclude()
-                failure = attempt.failure
-                if self.connection is not None and (not attempt.reusable or self.connection.broken):
+                failure, connection = attempt.failure, self.connection
+                if connection is not None and (connection.broken or not attempt.reusable):
                     self._drop()
                 if failure is not None and not fresh and not stale and _is_stale(failure, attempt):
                     stale += 1
@@ -135,20 +139,27 @@ class Lane(User):
         connection = self.connection
         assert connection is not None
         endpoint = self.endpoint
-        item = arrival.item
-        head = endpoint.head(arrival.seq, item)
-        body = endpoint.body(item)
+        seq, item = arrival.seq, arrival.item
+        offset, length = endpoint.offset[item], endpoint.length[item]
         attempt.kernel_clock = connection.kernel_clock
         connection.attempt = attempt
         attempt.sent_ns = now = time.monotonic_ns()
         connection.total_deadline_ns = now + endpoint.total_ns
-        connection.deadline_ns = min(now + endpoint.first_byte_ns, connection.total_deadline_ns)
-        connection.deadline_kind = _SEND_TIMEOUT
-        connection.send(head, body, endpoint.body_file, endpoint.offset[item])
-        if connection.deadline_kind is _SEND_TIMEOUT:
-            connection.deadline_kind = _FIRST_BYTE_TIMEOUT
-            after_send = time.monotonic_ns() + endpoint.first_byte_ns
-            connection.deadline_ns = min(after_send, connection.total_deadline_ns)
+        connection.deadline_ns = now + endpoint.first_byte_ns
+        connection.deadline_kind = _FIRST_BYTE_TIMEOUT
+        left = -1
+        if connection.tls is None:
+            first, trace, bodies, file = endpoint.first, endpoint.trace, endpoint.view, endpoint.body_file
+            left = send(connection.sock, first, trace, seq, bodies, file, offset, length)
+        if left:
+            connection.deadline_kind = _SEND_TIMEOUT
+            head = endpoint.head(seq, item)
+            sent = 0 if left < 0 else len(head) + length - left
+            connection.send(head, endpoint.body(item), endpoint.body_file, offset, sent)
+            if connection.deadline_kind is _SEND_TIMEOUT:
+                connection.deadline_kind = _FIRST_BYTE_TIMEOUT
+                after_send = time.monotonic_ns() + endpoint.first_byte_ns
+                connection.deadline_ns = min(after_send, connection.total_deadline_ns)
         connection.finish(attempt)
         connection.deadline_ns = 0
 
@@ -206,7 +217,7 @@ class Lane(User):
             outcome = Outcome.SHED if attempt.shed else Outcome.FAILED
             error, detail = failure.kind, redact(endpoint.redact(failure.detail))[:200]
             end_ns = time.monotonic_ns()
-        elif reader is not None:
+        elif reader is not None and traffic.sampling is not None:
             pi, sampled = traffic.sampling(arrival, end_ns - t0 - due_ns, reader.finish_reason)
         usage, text = None, ""
         if reader is not None:
@@ -222,7 +233,7 @@ class Lane(User):
             text, timing, model, finish = map(endpoint.redact, (text, timing, model, finish))
         traffic.outbox.add(
             # In the order of Record; naming the fields would cost as much as all the rest of this.
-            Record._make(
+            _made(
                 (
                     seq,
                     phase,
@@ -276,10 +287,9 @@ def _believable(usage: Usage | None) -> Usage | None:
     """What a target says that it used, unless no answer can have used that."""
     if usage is None:
         return None
-    for count in usage:
-        if count is not None and not 0 <= count < _MOST_TOKENS:
-            return None
-    return usage
+    most, (told_in, told_out, cached) = _MOST_TOKENS, usage
+    believed = 0 <= (told_in or 0) < most and 0 <= (told_out or 0) < most and 0 <= (cached or 0) < most
+    return usage if believed else None
 
 
 def _tokens(usage: Any, text: str, tokens_in: int) -> tuple[int | None, int | None, int | None, str]:

@@ -32,8 +32,3 @@ class Oversample:
         if e2e_ns <= self.slo_ns[arrival.item] and finish_reason not in CUT_OFF:
             return arrival.pi, arrival.sampled
         return self.share, arrival.sampled or self.chosen(arrival, self.share)
-
-
-def as_planned(arrival: Arrival, e2e_ns: int, finish_reason: str) -> tuple[float, bool]:
-    """What the schedule drew, whatever became of the request."""
-    return arrival.pi, arrival.sampled

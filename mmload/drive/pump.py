@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import gevent
@@ -26,7 +27,6 @@ from mmload.drive.clock import Clock
 from mmload.drive.connection import TimedOut
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.outbox import Outbox, not_sent
-from mmload.drive.oversample import as_planned
 from mmload.drive.standby import Standby
 from mmload.drive.timerfd import TimerFd
 from mmload.model import NS_PER_MS, NS_PER_S, Arrival, ErrorKind, PhasePlan
@@ -44,6 +44,8 @@ _HEARTBEAT_NS: Final = 100 * NS_PER_MS
 _CATCH_UP_NS: Final = NS_PER_S
 """Who was stopped, or starved of its core, for minutes must not come down on the target with all that fell
 due meanwhile: as much of the plan as falls due in this time is sent late, what is older is not sent."""
+_arrival: Final[Callable[[tuple[Any, ...]], Arrival]] = partial(tuple.__new__, Arrival)
+"""Without a frame of Python, which would cost more than the tuple."""
 _CUT: Final = (ErrorKind.SESSION_CUT, "the drain time ended before its session had come so far")
 
 
@@ -73,8 +75,9 @@ class Traffic:
         self.clock = clock
         self.t0_ns = 0
         self.closing = False
-        self.sampling: Callable[[Arrival, int, str], tuple[float, bool]] = as_planned
-        """(arrival, its latency, finish reason) to the probability of being scored, and whether it is."""
+        self.sampling: Callable[[Arrival, int, str], tuple[float, bool]] | None = None
+        """(arrival, its latency, finish reason) to the probability of being scored, and whether it is; where
+        there is none, what the schedule drew stands, whatever became of the request."""
         self.in_flight: set[Any] = set()
         self.finished = Event()
         self.sent = 0
@@ -217,7 +220,7 @@ class Traffic:
         if not self._closed_ready:
             self._prepare_closed(phase)
         seq, item, pi, sampled = self._closed_ready.pop()
-        return Arrival(seq, now, phase.number, item, pi, sampled)
+        return _arrival((seq, now, phase.number, item, pi, sampled, None))
 
     def _prepare_closed(self, phase: PhasePlan) -> None:
         done = self._closed_sent.get(phase.number, 0)

@@ -118,23 +118,35 @@ class Schedule:
 
     def closed(self, phase: int, k: int) -> tuple[int, int, float, bool]:
         """Sequence number, item, sampling probability and sampled of the k-th request of a closed loop."""
-        plan = self.phases[phase]
-        item = self.closed_item(phase, k)
-        seq = plan.first_seq + k
-        pi = self._pi[item]
-        if 0.0 < pi < 1.0:
-            return seq, item, pi, chosen(self.seed, phase, int(self.suite.strata[item]), seq, pi)
-        return seq, item, pi, pi >= 1.0
+        return self.closed_requests(phase, k, 1, 1)[0]
 
     def closed_requests(
         self, phase: int, first: int, step: int, n: int
     ) -> list[tuple[int, int, float, bool]]:
         """``closed`` of the ``n`` requests ``first, first + step...``, for senders in a hurry."""
-        return [self.closed(phase, k) for k in range(first, first + n * step, step)]
+        first_seq, every_pi, strata = self.phases[phase].first_seq, self._pi, self.suite.strata
+        made = []
+        k, end = first, first + n * step
+        while k < end:
+            stretch = k // self._stretch_size
+            items, begin = self._stretch(phase, stretch), stretch * self._stretch_size
+            while k < end and k < begin + self._stretch_size:
+                item = items[k - begin]
+                seq, pi = first_seq + k, every_pi[item]
+                sampled = pi >= 1.0
+                if 0.0 < pi < 1.0:
+                    sampled = chosen(self.seed, phase, int(strata[item]), seq, pi)
+                made.append((seq, item, pi, sampled))
+                k += step
+        return made
 
     def closed_item(self, phase: int, k: int) -> int:
         """Item of the k-th request of a closed-loop phase (``seq = first_seq + k``), for any k."""
-        stretch, place = divmod(k, _passes_at_once(len(self._pi)) * len(self._pi))
+        stretch, place = divmod(k, self._stretch_size)
+        return self._stretch(phase, stretch)[place]
+
+    def _stretch(self, phase: int, stretch: int) -> list[int]:
+        """Items of that stretch of a closed-loop phase."""
         known = self._stretches.get(phase)
         if known is None or known[0] != stretch:
             # Unless levels shall answer the same items, each closed loop begins with another quarter of
@@ -144,7 +156,7 @@ class Schedule:
                 self.suite, self.seed, self.media_reuse, phase, stretch, first_block
             ).tolist()
             known = self._stretches[phase] = (stretch, order)
-        return known[1][place]
+        return known[1]
 
     def chosen(self, arrival: Arrival, pi: float) -> bool:
         """Whether an answer is scored at probability ``pi``; raising ``pi`` keeps earlier choices."""
@@ -153,6 +165,10 @@ class Schedule:
     @cached_property
     def _pi(self) -> list[float]:
         return [float(pi) for pi in self.suite.pi]
+
+    @cached_property
+    def _stretch_size(self) -> int:
+        return _passes_at_once(len(self._pi)) * len(self._pi)
 
     @cached_property
     def _stretches(self) -> dict[int, tuple[int, list[int]]]:

@@ -8,12 +8,14 @@ choices, in a chunk with a choice, or nowhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
 from mmload.model import ErrorKind, Item
+from mmload.native import cut
 from mmload.wire import Usage
 from mmload.wire.collected import Collected, Events, Whole, as_text, error_detail
 from mmload.wire.model_api import ModelApi, data_url
@@ -59,6 +61,7 @@ class _Body(msgspec.Struct):
     error: Any = None
 
 
+_usage: Final[Callable[[tuple[int | None, ...]], Usage]] = partial(tuple.__new__, Usage)
 _decode = msgspec.json.Decoder(_Body).decode
 
 
@@ -78,7 +81,7 @@ class _Collected(Collected):
             self.model = body.model
         if (u := body.usage) is not None:
             cached = u.prompt_tokens_details.cached_tokens if u.prompt_tokens_details else None
-            self.usage = Usage(u.prompt_tokens, u.completion_tokens, cached)
+            self.usage = _usage((u.prompt_tokens, u.completion_tokens, cached))
         return self._choice(body.choices[0]) if body.choices else 0
 
     def _choice(self, choice: _Choice) -> int:
@@ -103,27 +106,6 @@ class _Run(NamedTuple):
 
     head: bytes
     tail: bytes
-
-    def text_of(self, data: bytes) -> str:
-        """Text of the one event of this form that ``data`` is; empty if it is anything else."""
-        head, tail = self
-        if data.startswith(head) and data.endswith(tail) and _plain(data, len(head), len(data) - len(tail)):
-            try:
-                return data[len(head) : -len(tail)].decode()
-            except UnicodeDecodeError:
-                pass
-        return ""
-
-    def split(self, data: bytes) -> tuple[list[bytes], bytes]:
-        """Texts of the events of this form with which ``data`` begins, and what is left of it."""
-        head, tail = self
-        texts = data[len(head) :].rsplit(tail + head)
-        text, end, rest = texts.pop().partition(tail)
-        if end:
-            texts.append(text)
-        else:
-            rest = head + text
-        return texts, rest
 
 
 _PROBE: Final = "probe of the form"
@@ -155,11 +137,14 @@ class StreamReader(Events, _Collected):
             content, data = self._look(data)
             run = self._run
         if run is not None and data and self._events.between_events:
-            # The most frequent case by far: one event at a time.
-            if text := run.text_of(data):
-                return content + self._content(text)
-            count, data = self._cut(run, data)
-            content += count
+            text, events, size = cut(data, run.head, run.tail)
+            if events:
+                self._text.append(text)
+                self.content_events += events
+                content += events
+                data = data[size:]
+            elif not data.startswith(run.head):
+                self._run = None
         return content + self._payloads(self._events.feed(data)) if data else content
 
     def _look(self, data: bytes) -> tuple[int, bytes]:
@@ -170,24 +155,6 @@ class StreamReader(Events, _Collected):
             content += self._payloads(self._events.feed(data[:end]))
             data = data[end:]
         return content, data
-
-    def _cut(self, run: _Run, data: bytes) -> tuple[int, bytes]:
-        """Take the events of the known form; how many they were, and what is left for decoding."""
-        if not data.startswith(run.head):
-            self._run = None
-            return 0, data
-        texts, rest = run.split(data)
-        joined = b"".join(texts)
-        if not all(texts) or not _plain(joined):
-            return 0, data
-        try:
-            text = joined.decode() if joined.isascii() else "".join([t.decode() for t in texts])
-        except UnicodeDecodeError:
-            return 0, data
-        if texts:
-            self._text.append(text)
-            self.content_events += len(texts)
-        return len(texts), rest
 
     def _payloads(self, payloads: list[bytes]) -> int:
         content = 0

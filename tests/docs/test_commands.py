@@ -114,8 +114,9 @@ def checkout(folder: Path) -> None:
     for path in (folder / "traffic_profiles").glob("*.toml"):
         path.write_text(shortened(path.read_text()))
     shutil.copytree(ROOT / "deploy", folder / "deploy")
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder)
+    (folder / "mmload").mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "hatch_build.py", "mmload/native.c"):
+        shutil.copy(ROOT / name, folder / name)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     (folder / ".venv" / ".run").touch()

@@ -30,9 +30,11 @@ def fault_urls() -> Iterator[dict[str, str]]:
         server.wait(15)
 
 
-@pytest.fixture(scope="session")
-def send() -> Send:
-    """Send each case through a real lane; gives the records of each."""
+@pytest.fixture(scope="session", params=["compiled", "in Python"])
+def send(request: pytest.FixtureRequest) -> Send:
+    """Send each case through a real lane; gives the records of each. Once with what is compiled (native.c),
+    once with its twins in Python."""
+    twins = {"MMLOAD_PURE_PYTHON": str(int(request.param == "in Python"))}
 
     def run(cases: list[dict[str, Any]], **environment: str) -> list[list[dict[str, Any]]]:
         done = subprocess.run(
@@ -41,7 +43,7 @@ def send() -> Send:
             capture_output=True,
             text=True,
             timeout=120,
-            env=os.environ | environment,
+            env=os.environ | twins | environment,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         found: list[list[dict[str, Any]]] = json.loads(done.stdout)

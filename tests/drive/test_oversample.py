@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from mmload.drive.oversample import Oversample, as_planned
+from mmload.drive.oversample import Oversample
 from mmload.model import Arrival
 
 SLO_NS = 1_000_000_000
@@ -29,7 +29,7 @@ def oversample():
 def test_a_fast_answer_keeps_what_the_schedule_drew(oversample):
     for seq in range(200):
         a = arrival(seq)
-        assert oversample(a, SLO_NS, "stop") == (a.pi, a.sampled) == as_planned(a, 5 * SLO_NS, "length")
+        assert oversample(a, SLO_NS, "stop") == (a.pi, a.sampled)
 
 
 @pytest.mark.parametrize(("e2e_ns", "finish"), [(SLO_NS + 1, "stop"), (1, "length"), (1, "max_tokens")])
