@@ -74,6 +74,11 @@ class Attempt(HTTPResponseParser):
         self._error_body = b""
         self._most = MAX_HEADER_BYTES
         self.gaps: list[int] = []
+
+    # --- called by the parser -----------------------------------------------------------------
+
+    def _begin(self, in_one_piece: bool) -> None:
+        """The answer is for the parser; ``in_one_piece``: its head is."""
         self._pieces: list[bytes] = []
         self._names: list[str] = []
         self._values: list[str] = []
@@ -82,8 +87,8 @@ class Attempt(HTTPResponseParser):
         self._on_body = self._pieces.append
         self._on_header_field = self._names.append
         self._on_header_value = self._values.append
-
-    # --- called by the parser -----------------------------------------------------------------
+        if not in_one_piece:
+            self._piecewise()
 
     def _on_message_begin(self) -> None:
         if self.complete:
@@ -191,14 +196,14 @@ class Attempt(HTTPResponseParser):
                 self.received = len(data)
                 self.status = 200
                 self._content_type = kind.lower()
-                self.server_timing = timing[:1000]
+                if timing:
+                    self.server_timing = timing[:1000]
                 self._headers_done = self._sized = self._at_once = self.complete = True
                 self._expect_answer()
                 if body:
                     self._read_body(body)
                 return True
-            if _END_OF_HEAD not in data:
-                self._piecewise()
+            self._begin(_END_OF_HEAD in data)
         self.last_byte_ns = stamp_ns
         self.received += len(data)
         try:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 import gevent
@@ -21,7 +19,7 @@ from mmload.drive.connection import Connection, TimedOut
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.polling import until_done
 from mmload.drive.pump import Traffic
-from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record
+from mmload.model import Answer, Arrival, ErrorKind, Outcome
 from mmload.native import send
 from mmload.report.escape import redact
 from mmload.wire import Usage
@@ -32,7 +30,6 @@ _SEND_TIMEOUT: Final = ErrorKind.SEND_TIMEOUT
 _FIRST_BYTE_TIMEOUT: Final = ErrorKind.FIRST_BYTE_TIMEOUT
 _FINAL: Final = (ErrorKind.HTTP_4XX, ErrorKind.REDIRECT, ErrorKind.LOCAL_CANCELLED)
 """Kinds after which nothing is tried again."""
-_made: Final[Callable[[tuple[Any, ...]], Record]] = partial(tuple.__new__, Record)
 _MOST_TOKENS: Final = 1 << 53
 """A count beyond this is no count: what is recorded must fit into 64 bits, and sums of it too."""
 
@@ -219,58 +216,58 @@ class Lane(User):
             end_ns = time.monotonic_ns()
         elif reader is not None and traffic.sampling is not None:
             pi, sampled = traffic.sampling(arrival, end_ns - t0 - due_ns, reader.finish_reason)
-        usage, text = None, ""
+        tokens_in = tokens_out = cached = None
+        source = text = model = finish = ""
         if reader is not None:
-            usage = _believable(reader.usage)
-            if sampled or usage is None:
+            model, finish, usage = reader.model, reader.finish_reason, reader.usage
+            if usage is not None and _believable(usage):
+                tokens_in, tokens_out, cached = usage
+                source = "usage"
+            if sampled or not source:
                 text = reader.text
-        tokens_in, tokens_out, cached, source = _tokens(usage, text, endpoint.tokens_in[item])
-        gaps = attempt.gaps
-        timing, model, finish = attempt.server_timing, "", ""
-        if reader is not None:
-            model, finish = reader.model, reader.finish_reason
+            if text and not source:
+                tokens_in, tokens_out, source = endpoint.tokens_in[item], -(-len(text) // 4), "estimated"
+        gaps, timing = attempt.gaps, attempt.server_timing
         if endpoint.secrets:
             text, timing, model, finish = map(endpoint.redact, (text, timing, model, finish))
         traffic.outbox.add(
-            # In the order of Record; naming the fields would cost as much as all the rest of this.
-            _made(
-                (
-                    seq,
-                    phase,
-                    item,
-                    traffic.index,
-                    due_ns,
-                    attempt.sent_ns - t0 if attempt.sent_ns else None,
-                    attempt.first_byte_ns - t0 if attempt.first_byte_ns else None,
-                    attempt.first_token_ns - t0 if attempt.first_token_ns else None,
-                    end_ns - t0,
-                    outcome,
-                    error,
-                    attempt.status,
-                    len(errors) + 1,
-                    ",".join(errors) if errors else "",
-                    stale,
-                    endpoint.length[item],
-                    attempt.received,
-                    tokens_in,
-                    tokens_out,
-                    cached,
-                    source,
-                    reader.content_events if reader else 0,
-                    endpoint.pack_gaps(gaps) if gaps else b"",
-                    timing,
-                    model,
-                    finish,
-                    attempt.kernel_clock,
-                    not fresh,
-                    pi,
-                    sampled,
-                    detail,
-                    reader.reasoning_events if reader else 0,
-                    reader.tool_call_events if reader else 0,
-                    attempt.first_reasoning_ns - t0 if attempt.first_reasoning_ns else None,
-                    began_ns,
-                )
+            # A Record but for its name, which would cost as much as all the rest of this.
+            (
+                seq,
+                phase,
+                item,
+                traffic.index,
+                due_ns,
+                attempt.sent_ns - t0 if attempt.sent_ns else None,
+                attempt.first_byte_ns - t0 if attempt.first_byte_ns else None,
+                attempt.first_token_ns - t0 if attempt.first_token_ns else None,
+                end_ns - t0,
+                outcome,
+                error,
+                attempt.status,
+                len(errors) + 1,
+                ",".join(errors) if errors else "",
+                stale,
+                endpoint.length[item],
+                attempt.received,
+                tokens_in,
+                tokens_out,
+                cached,
+                source,
+                reader.content_events if reader else 0,
+                endpoint.pack_gaps(gaps) if gaps else b"",
+                timing,
+                model,
+                finish,
+                attempt.kernel_clock,
+                not fresh,
+                pi,
+                sampled,
+                detail,
+                reader.reasoning_events if reader else 0,
+                reader.tool_call_events if reader else 0,
+                attempt.first_reasoning_ns - t0 if attempt.first_reasoning_ns else None,
+                began_ns,
             ),
             Answer(seq, item, text) if sampled and failure is None else None,
         )
@@ -283,19 +280,8 @@ def _is_stale(failure: Failure, attempt: Attempt) -> bool:
     return failure.kind is ErrorKind.CONNECT_RESET and not attempt.received
 
 
-def _believable(usage: Usage | None) -> Usage | None:
-    """What a target says that it used, unless no answer can have used that."""
-    if usage is None:
-        return None
-    most, (told_in, told_out, cached) = _MOST_TOKENS, usage
-    believed = 0 <= (told_in or 0) < most and 0 <= (told_out or 0) < most and 0 <= (cached or 0) < most
-    return usage if believed else None
-
-
-def _tokens(usage: Any, text: str, tokens_in: int) -> tuple[int | None, int | None, int | None, str]:
-    """Tokens as billed, or estimated (4 characters a token) from what came where nothing is said."""
-    if usage is not None:
-        return usage.tokens_in, usage.tokens_out, usage.tokens_cached, "usage"
-    if not text:
-        return None, None, None, ""
-    return tokens_in, -(-len(text) // 4), None, "estimated"
+def _believable(usage: Usage) -> bool:
+    """Whether an answer can have used what the target says that it did."""
+    told_in, told_out, cached = usage
+    most = _MOST_TOKENS
+    return 0 <= (told_in or 0) < most and 0 <= (told_out or 0) < most and 0 <= (cached or 0) < most

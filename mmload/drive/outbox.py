@@ -26,14 +26,15 @@ class Outbox:
     def __init__(self, index: int, send: Callable[[Mapping[str, Any]], None]) -> None:
         self.index = index
         self._send = send
-        self._records: list[Record] = []
+        self._records: list[tuple[Any, ...]] = []
         self._answers: list[Answer] = []
         self._telemetry: list[Telemetry] = []
         self._events: list[dict[str, Any]] = []
         self.batches = 0
         self.recorded = 0
 
-    def add(self, record: Record, answer: Answer | None) -> None:
+    def add(self, record: tuple[Any, ...], answer: Answer | None) -> None:
+        """``record`` is a ``Record``, or a tuple in its order: they are shipped as the same bytes."""
         self._records.append(record)
         if answer is not None:
             self._answers.append(answer)

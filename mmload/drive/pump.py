@@ -159,8 +159,7 @@ class Traffic:
             self._pass_over(now)
             if self._arrivals.due_ns <= now:
                 return self._arrivals.pop()
-        arrival = self._closed_arrival()
-        if arrival is not None:
+        if self._closed is not None and (arrival := self._closed_arrival(self._closed, now)) is not None:
             return arrival
         me = gevent.getcurrent()
         self._idle.append(me)
@@ -209,11 +208,7 @@ class Traffic:
         users = users_at((now_ns - phase.start_ns) / NS_PER_S)
         return users // self._sharing + (self._rank < users % self._sharing)
 
-    def _closed_arrival(self) -> Arrival | None:
-        phase = self._closed
-        if phase is None:
-            return None
-        now = time.monotonic_ns() - self.t0_ns
+    def _closed_arrival(self, phase: PhasePlan, now: int) -> Arrival | None:
         if now >= phase.end_ns or self._closed_active >= self._closed_lanes:
             return None
         self._closed_active += 1
@@ -243,7 +238,7 @@ class Traffic:
                 self._closed_lanes = self._allowed(phase, now)
                 look = min(look, now + _TICK_NS, phase.end_ns)
         while self._closed and self._idle:
-            arrival = self._closed_arrival()
+            arrival = self._closed_arrival(self._closed, time.monotonic_ns() - self.t0_ns)
             if arrival is None:
                 break
             self._idle.pop().switch(arrival)

@@ -76,6 +76,8 @@ class Collected(ABC):
     )
 
     def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        """Of a body that is read once it is whole."""
         self._text: list[str] = []
         self._tool_arguments: list[str] = []
         self.content_events = 0
@@ -139,10 +141,6 @@ class Whole(Collected):
     """An answer in one piece of JSON."""
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
 
     def feed(self, data: bytes) -> int:
         self._pieces.append(data)

@@ -82,9 +82,9 @@ class _Collected(Collected):
         if (u := body.usage) is not None:
             cached = u.prompt_tokens_details.cached_tokens if u.prompt_tokens_details else None
             self.usage = _usage((u.prompt_tokens, u.completion_tokens, cached))
-        return self._choice(body.choices[0]) if body.choices else 0
-
-    def _choice(self, choice: _Choice) -> int:
+        if not body.choices:
+            return 0
+        choice = body.choices[0]
         if choice.finish_reason:
             self.finish_reason = choice.finish_reason
         message = choice.delta or choice.message

@@ -37,8 +37,8 @@ class Kept:
     def __init__(self) -> None:
         self.rows: list[tuple[Record, Answer | None]] = []
 
-    def add(self, record: Record, answer: Answer | None) -> None:
-        self.rows.append((record, answer))
+    def add(self, record: tuple, answer: Answer | None) -> None:
+        self.rows.append((Record._make(record), answer))
 
 
 def send(case: dict) -> list[dict]:

@@ -21,6 +21,7 @@ from mmload.drive.clock import Clock
 from mmload.drive.endpoint import Endpoint
 from mmload.drive.lane import Lane
 from mmload.drive.pump import Traffic
+from mmload.model import Record
 from mmload.profile import Phase, Profile, Target
 from mmload.shapes.sustained import Sustained
 from mmload.wire.openai_chat import OpenAIChat
@@ -43,7 +44,7 @@ def run(case: dict) -> dict:
     profile = Profile(name="p", target=target, phase=[phase], arrivals={"process": "constant"})
     plan = schedule.compile(profile, [Sustained(phase, None)], np.zeros(1), ["t"])
     kept = []
-    outbox = SimpleNamespace(add=lambda record, answer: kept.append(record))
+    outbox = SimpleNamespace(add=lambda record, answer: kept.append(Record._make(record)))
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"{}")
         file.flush()

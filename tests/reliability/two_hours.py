@@ -35,7 +35,7 @@ from whole_runs import TINY
 
 from mmload import journal
 from mmload import plan as planning
-from mmload.drive import connection, lane, messages, outbox, pump, standby, vitals, worker
+from mmload.drive import lane, messages, outbox, pump, standby, vitals, worker
 from mmload.drive.connection import Connection
 from mmload.drive.lane import Lane
 from mmload.profile import load
@@ -136,8 +136,9 @@ def simulate(hours: float, rps: float, where: Path) -> tuple[Path, World]:
     one = worker.Worker(SimpleNamespace(), master)  # type: ignore[arg-type]
     one._on_plan({**order, "index": 0})
     world = World()
-    for module in (pump, lane, connection, standby, vitals):
+    for module in (pump, lane, standby, vitals):
         module.time = world.clock()
+    lane.send = lambda *_: -1  # there is no socket: what is to be sent is the connection's
     standby.Connection = wire(world)
     outbox.gevent = SimpleNamespace(sleep=lambda _: None)
     traffic, box = one.traffic, one.outbox
