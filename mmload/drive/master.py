@@ -96,8 +96,8 @@ class Master:
         self.batches[index] = number + 1
         try:
             for kind in (journal.TELEMETRY, journal.ANSWERS, journal.RECORDS):
-                if kind in data:
-                    self.journal.append_encoded(kind, msgspec.Raw(data[kind]))
+                for rows in data.get(kind, ()):
+                    self.journal.append_encoded(kind, msgspec.Raw(rows))
             for event in data.get("events", ()):
                 self.journal.append(journal.EVENT, event)
         except OSError as e:

@@ -14,10 +14,12 @@ import msgspec
 
 from mmload.model import Answer, Arrival, ErrorKind, Outcome, Record, Telemetry
 
-_BATCH: Final = 128
-"""Rows encoded in one go: 0.1 ms of work."""
+_ROWS: Final = 128
+"""Encoded in one go: 0.1 ms of work."""
+_MOST_ROWS: Final = 1024
+"""Of one batch. A message costs the worker and the master as much as some hundred rows in it."""
 _BREATH_S: Final = 0.001
-"""Between two batches. A sleep of 0 would not do: gevent runs what is ready for up to 5 ms before it looks
+"""Between two goes. A sleep of 0 would not do: gevent runs what is ready for up to 5 ms before it looks
 at timers and sockets again."""
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -30,6 +32,10 @@ class Outbox:
         self._answers: list[Answer] = []
         self._telemetry: list[Telemetry] = []
         self._events: list[dict[str, Any]] = []
+        self._encoded: dict[str, list[bytes]] = {}
+        """By kind, what goes with the next batch."""
+        self._rows = 0
+        """Records among it."""
         self.batches = 0
         self.recorded = 0
 
@@ -46,29 +52,35 @@ class Outbox:
         self._events.append(event)
 
     def flush(self) -> None:
-        """Ship what there is, a batch at a time: between two batches the hub sends what is due."""
-        for _ in range(-(-max(len(self._records), len(self._answers)) // _BATCH)):
-            self._ship()
+        """Ship what there is. It is encoded a little at a time: in between the hub sends what is due."""
+        for _ in range(-(-max(len(self._records), len(self._answers)) // _ROWS)):
+            self._encode()
+            if self._rows >= _MOST_ROWS:
+                self._ship()
             gevent.sleep(_BREATH_S)
+        self._encode()
         self._ship()
+
+    def _encode(self) -> None:
+        records, answers = self._records[:_ROWS], self._answers[:_ROWS]
+        del self._records[:_ROWS], self._answers[:_ROWS]
+        telemetry, self._telemetry = self._telemetry, []
+        self._rows += len(records)
+        for kind, rows in (("records", records), ("answers", answers), ("telemetry", telemetry)):
+            if rows:
+                self._encoded.setdefault(kind, []).append(_encode(rows))
 
     def _ship(self) -> None:
         """One batch, if there is anything."""
-        parts: dict[str, Any] = {}
-        records, answers = self._records[:_BATCH], self._answers[:_BATCH]
-        del self._records[:_BATCH], self._answers[:_BATCH]
-        for kind, rows in (("records", records), ("answers", answers), ("telemetry", self._telemetry)):
-            if rows:
-                parts[kind] = _encode(rows)
-        if self._events:
-            parts["events"] = self._events
-        if not parts:
+        if not self._encoded and not self._events:
             return
-        parts |= {"index": self.index, "batch": self.batches, "n": len(records)}
+        batch = {**self._encoded, "index": self.index, "batch": self.batches}
+        if self._events:
+            batch["events"] = self._events
         self.batches += 1
-        self.recorded += len(records)
-        self._telemetry, self._events = [], []
-        self._send(parts)
+        self.recorded += self._rows
+        self._encoded, self._rows, self._events = {}, 0, []
+        self._send(batch)
 
 
 def not_sent(arrival: Arrival, worker: int, size: int, kind: ErrorKind, detail: str) -> Record:

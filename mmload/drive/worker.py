@@ -137,8 +137,8 @@ class Worker:
 
     def _ship(self, parts: Mapping[str, Any]) -> None:
         self.runner.send_message(messages.BATCH, dict(parts))
-        if self.names and "records" in parts:
-            show(self.environment, journal.decode_body(journal.RECORDS, parts["records"]), self.names)
+        for rows in parts.get("records", ()) if self.names else ():
+            show(self.environment, journal.decode_body(journal.RECORDS, rows), self.names)
 
     # --- the run --------------------------------------------------------------------------------
 

@@ -113,8 +113,8 @@ class Master:
         if kind == messages.READY:
             assert "fingerprint" in data, data
         for part in (journal.TELEMETRY, journal.ANSWERS, journal.RECORDS):
-            if kind == messages.BATCH and part in data:
-                self.journal.append_encoded(part, msgspec.Raw(data[part]))
+            for rows in data.get(part, ()) if kind == messages.BATCH else ():
+                self.journal.append_encoded(part, msgspec.Raw(rows))
 
 
 def simulate(hours: float, rps: float, where: Path) -> tuple[Path, World]:
