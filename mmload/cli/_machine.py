@@ -20,6 +20,7 @@ from typing import Final
 
 import psutil
 
+from mmload import native
 from mmload.model import NS_PER_S
 
 _ROOT: Final = Path("/")
@@ -71,6 +72,7 @@ def examine(needs: Needs, root: Path = _ROOT) -> list[Finding]:
         lambda: clock_cost(),
         lambda: timer(),
         lambda: kernel_timestamps(),
+        lambda: compiled_part(),
         lambda: governor(root),
         lambda: memory(needs),
         lambda: disk(Path.cwd()),
@@ -241,6 +243,16 @@ def _stamped_byte(tries: int = 100) -> tuple[int | None, int]:
                         return seconds * NS_PER_S + nanoseconds, now_ns
                 time.sleep(0.01)
     return None, now_ns
+
+
+def compiled_part() -> Finding:
+    """Whether requests are sent and received by what is compiled, or by its twins in Python."""
+    if native.compiled:
+        return Finding("compiled part", Status.OK, "there")
+    remedy = "install a C compiler, then mmload anew; or unset MMLOAD_PURE_PYTHON"
+    return Finding(
+        "compiled part", Status.WARN, "missing: a worker sends about half as much a second", remedy
+    )
 
 
 def governor(root: Path = _ROOT) -> Finding:

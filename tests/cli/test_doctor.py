@@ -15,7 +15,7 @@ from .conftest import Run
 
 PROBES = {
     *("cores", "other load", "stolen time", "file descriptors", "ephemeral ports", "clock source", "clock"),
-    *("timer", "kernel timestamps", "CPU governor", "memory", "disk"),
+    *("timer", "kernel timestamps", "compiled part", "CPU governor", "memory", "disk"),
 }
 
 

@@ -152,15 +152,38 @@ def scorers() -> Callable[[bytes], None]:
 
 def http() -> Callable[[bytes], None]:
     """A whole answer, head and framing too: the parser is C, what is ours stands about it."""
+    from mmload.drive import attempt as attempts
     from mmload.drive.attempt import Attempt
+    from mmload.native import whole
 
     one = OpenAIChat("m")
+
+    def answered(data: bytes, at_once: Callable[[bytes], object]) -> tuple[object, ...]:
+        attempts.whole = at_once
+        attempt = Attempt(one, 65536)
+        over = attempt.take(data, 1)
+        attempts.whole = whole
+        if over:
+            attempt.conclude()
+        told = attempt.failure and (attempt.failure.kind, attempt.failure.detail)
+        said = attempt.reader and (attempt.reader.text, attempt.reader.usage, attempt.reader.content_events)
+        return (
+            over,
+            attempt.complete,
+            told,
+            attempt.status,
+            attempt.server_timing,
+            over and attempt.reusable,
+            said,
+        )
 
     def check(data: bytes) -> None:
         if not data:
             return
         attempt = Attempt(one, 65536)
         body = data[1:]
+        if whole(body) is not None:
+            assert answered(body, whole) == answered(body, lambda _: None)
         step = _step(data[0] + 1, body)
         for k in range(0, len(body), step):
             if attempt.take(body[k : k + step], k + 1):
