@@ -54,14 +54,14 @@ class Outbox:
     def flush(self) -> None:
         """Ship what there is. It is encoded a little at a time: in between the hub sends what is due."""
         for _ in range(-(-max(len(self._records), len(self._answers)) // _ROWS)):
-            self._encode()
+            self._pack()
             if self._rows >= _MOST_ROWS:
                 self._ship()
             gevent.sleep(_BREATH_S)
-        self._encode()
+        self._pack()
         self._ship()
 
-    def _encode(self) -> None:
+    def _pack(self) -> None:
         records, answers = self._records[:_ROWS], self._answers[:_ROWS]
         del self._records[:_ROWS], self._answers[:_ROWS]
         telemetry, self._telemetry = self._telemetry, []

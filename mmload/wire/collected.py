@@ -114,7 +114,7 @@ class Collected(ABC):
             except UnicodeDecodeError:
                 self._fail(ErrorKind.INVALID_UTF8, str(e))
             else:
-                self._fail(self._malformed, f"{e}: {payload[:120]!r}")
+                self._fail(self._malformed, f"{e}: {bytes(payload[:120])!r}")
             return None
 
     def _content(self, text: str) -> int:
