@@ -80,7 +80,7 @@ class _Found(Collected):
         try:
             found = self._places.find(value)
         except ValueError as e:
-            self._fail(self._malformed, f"{e}: {payload[:120]!r}")
+            self._fail(self._malformed, f"{e}: {bytes(payload[:120])!r}")
             return 0
         if error := found.get("error"):
             said = error.get("message") or error if isinstance(error, dict) else error
@@ -147,7 +147,7 @@ class JobReader(WholeReader):
         try:
             told = {key: expression.search(value) for key, expression in self._job.items()}
         except Exception as e:  # an expression is the user's, the value a stranger's
-            self._fail(self._malformed, f"{e}: {payload[:120]!r}")
+            self._fail(self._malformed, f"{e}: {bytes(payload[:120])!r}")
             return 0
         if told.get("failed"):
             self._fail(ErrorKind.API_ERROR_IN_STREAM, f"the job failed: {error_detail(payload)}")
