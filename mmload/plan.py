@@ -86,7 +86,7 @@ def build(
     """
     shapes, tasks = shapes_of(profile, base_dir), tasks_of(profile.mix)
     target = profile.target
-    adapter = adapter_of(target)
+    adapter = plugins.adapter_of(target)
     suite = corpus.build(profile.mix, tasks, cache or corpus.default_cache(), progress)
 
     scripts = corpus.scripts(profile.sessions, suite.items, profile.mix.suite_seed)
@@ -110,12 +110,12 @@ def build(
 
 def shapes_of(profile: Profile, base_dir: Path) -> list[Shape]:
     """One shape a ``[[phase]]``; raises ``InputError`` for keys that a shape does not like."""
-    return [_make("shapes", phase.shape, phase, base_dir) for phase in profile.phase]
+    return [plugins.make("shapes", phase.shape, phase, base_dir) for phase in profile.phase]
 
 
 def tasks_of(mix: Mix) -> dict[str, Task]:
     """The tasks of the mix by name; those of weight 0 are not in it."""
-    return {name: _make("tasks", name) for name, weight in mix.tasks.items() if weight > 0}
+    return {name: plugins.make("tasks", name) for name, weight in mix.tasks.items() if weight > 0}
 
 
 class Peak(NamedTuple):
@@ -137,21 +137,6 @@ def peak_of(shapes: Sequence[Shape]) -> Peak:
         else:
             users = max(users, *(shape.users(t) for t in looks))
     return Peak(rpm, users)
-
-
-def _make(family: str, name: str, *arguments: object) -> Any:
-    factory: Any = plugins.get(family, name)
-    return factory(*arguments)
-
-
-def adapter_of(target: Target) -> Adapter:
-    """An adapter takes model and extra body; one that a file describes takes the file too.
-
-    Raises ``InputError`` for a file that is missing or wrong.
-    """
-    file = () if target.template is None else (Path(target.template),)
-    made: Adapter = _make("wire", target.protocol, target.model, target.body, *file)
-    return made
 
 
 def encoder(adapter: Adapter, target: Target, sessions: bool) -> corpus.EncodeItem:

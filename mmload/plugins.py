@@ -14,12 +14,16 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mmload.model import InputError
+
+if TYPE_CHECKING:
+    from mmload.profile import Target
+    from mmload.wire import Adapter
 
 FILES_VARIABLE: Final = "MMLOAD_PLUGINS"
 """Environment variable that hands the files given with ``--plugin`` on to the processes of a run."""
@@ -52,6 +56,22 @@ def get(family: str, name: str) -> object:
         raise InputError(f'{family}: "{name}" ({point.value}) cannot be imported: {error}') from error
 
 
+def make(family: str, name: str, *arguments: object) -> Any:
+    """What the implementation called ``name`` makes of ``arguments``. Raises as ``get``."""
+    factory: Any = get(family, name)
+    return factory(*arguments)
+
+
+def adapter_of(target: Target) -> Adapter:
+    """An adapter takes model and extra body; one that a file describes takes the file too.
+
+    Raises ``InputError`` for a file that is missing or wrong.
+    """
+    file = () if target.template is None else (Path(target.template),)
+    made: Adapter = make("wire", target.protocol, target.model, target.body, *file)
+    return made
+
+
 def _unknown(family: str, name: str, allowed: list[str]) -> str:
     """Message for a name that the family does not know."""
     near = get_close_matches(name, allowed, n=1)
@@ -71,9 +91,19 @@ def register_file(path: str | Path) -> None:
         os.environ[FILES_VARIABLE] = os.pathsep.join([*inherited, str(resolved)])
 
 
+def declared(**wanted: str) -> EntryPoints:
+    """As ``importlib.metadata.entry_points``, which reads what every installed package declares each time."""
+    found: EntryPoints = _all_declared().select(**wanted)
+    return found
+
+
 @cache
+def _all_declared() -> Any:
+    return entry_points()
+
+
 def _entry_points(family: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"mmload.{family}")}
+    return {point.name: point for point in declared(group=f"mmload.{family}")}
 
 
 def _read_inherited_files() -> None:

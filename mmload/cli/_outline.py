@@ -20,7 +20,8 @@ from mmload.corpus import Ask, Scripts
 from mmload.corpus.bodies import streams
 from mmload.corpus.plan import plan as plan_items
 from mmload.model import NS_PER_S, Turn
-from mmload.plan import adapter_of, encoder, shapes_of, tasks_of
+from mmload.plan import encoder, shapes_of, tasks_of
+from mmload.plugins import adapter_of
 from mmload.price import MICRO, PriceBook
 from mmload.profile import Mix, Profile
 from mmload.schedule import Schedule

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import mmload.drive.patched  # noqa: F401 # isort: skip
 import gevent
 import msgspec
 from gevent.event import Event
@@ -156,6 +157,7 @@ class Master:
         keys = ("profile", "base_dir", "url", "workers", "trace_prefix", "web")
         told = {k: self.order[k] for k in keys}
         give_up = time.monotonic() + _PREPARE_S
+        again_s = 0.05
         while len(self.ready) < self.expected:
             # Said again and again: a worker that has just connected may not listen for it yet.
             for client in self._alive() | self.index.keys():
@@ -170,7 +172,8 @@ class Master:
                 )
             if self.reason != "done":
                 raise MmloadError("interrupted before the first request")
-            self._wait(0.5)
+            self._wait(again_s)
+            again_s = min(2 * again_s, 0.5)
         for index, answer in self.ready.items():
             if "refused" in answer:
                 raise MmloadError(f"worker {index} cannot take part: {answer['refused']}")

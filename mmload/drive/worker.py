@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import mmload.drive.patched  # noqa: F401 # isort: skip
 import gevent
 import locust.runners
 from gevent.hub import get_hub

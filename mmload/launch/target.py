@@ -13,7 +13,7 @@ from http import HTTPStatus
 from urllib.parse import SplitResult, urlsplit
 
 from mmload.model import InputError
-from mmload.plan import adapter_of
+from mmload.plugins import adapter_of
 from mmload.profile import Target, api_key
 
 

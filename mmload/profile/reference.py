@@ -5,8 +5,11 @@ Not aware of where they are kept; ``docs/generate.py`` writes them.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final, Literal, get_args, get_origin
 
 import tomli_w
@@ -36,6 +39,7 @@ completion and checks.
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a profile. Names that plug-ins may add to are suggested, not prescribed."""
     schema = Profile.model_json_schema()
+    _describe(Profile, schema, schema["$defs"])
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "mmload traffic profile"
     schema["description"] = "A traffic profile of mmload"
@@ -43,6 +47,27 @@ def json_schema() -> dict[str, Any]:
     shape.pop("type", None)
     shape["anyOf"] = [{"enum": sorted(BUILT_IN)}, {"type": "string"}]
     return schema
+
+
+def _describe(model: type[BaseModel], schema: dict[str, Any], below: dict[str, dict[str, Any]]) -> None:
+    """Put the docstrings of the keys of ``model``, and of the tables in it, into its JSON Schema."""
+    for name, text in _docstrings(model).items():
+        schema["properties"][name] = dict(sorted({**schema["properties"][name], "description": text}.items()))
+    for field in model.model_fields.values():
+        if inner := model_in(field.annotation):
+            _describe(inner, below[inner.__name__], below)
+
+
+def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """What stands below each key in the source."""
+    table = ast.parse(inspect.getsource(model)).body[0]
+    assert isinstance(table, ast.ClassDef)
+    said = {}
+    for key, below in pairwise(table.body):
+        match key, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                said[name] = inspect.cleandoc(text)
+    return said
 
 
 def markdown() -> str:
@@ -77,13 +102,14 @@ def _section(heading: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _table(model: type[BaseModel]) -> str:
-    rows = [_row(name, field) for name, field in model.model_fields.items()]
+    said = _docstrings(model)
+    rows = [_row(name, field, said.get(name, "")) for name, field in model.model_fields.items()]
     return "| key | value | default | meaning |\n|---|---|---|---|\n" + "".join(rows)
 
 
-def _row(name: str, field: FieldInfo) -> str:
+def _row(name: str, field: FieldInfo, meaning: str) -> str:
     default = "needed" if field.is_required() else _default(field.get_default(call_default_factory=True))
-    return f"| `{name}` | {_type(field)} | {default} | {_text(field.description or '')} |\n"
+    return f"| `{name}` | {_type(field)} | {default} | {_text(meaning)} |\n"
 
 
 def _text(text: str) -> str:

@@ -19,15 +19,10 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _Strict(BaseModel):
-    # Every process of a run makes these classes anew: their validators are built once, with Profile's own.
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        defer_build=True,
-    )
+    # Every process of a run makes these classes anew, so they cost as little as they can: validators are
+    # built once, with Profile's own (hence defaults by ``model_construct``, which asks for none), and the
+    # docstrings are read by who writes the reference (``reference.py``), not parsed here.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class SimPrice(_Strict):
@@ -176,9 +171,9 @@ class Target(_Strict):
     quirks: list[str] | None = None
     """What clients of this target have to work around, one phrase each: counts as friction. Leave it out if
     nobody has looked; ``[]`` says that there is none."""
-    sim: Sim = Sim()
+    sim: Sim = Sim.model_construct()
     """The embedded practice pipeline."""
-    ocr: Ocr = Ocr()
+    ocr: Ocr = Ocr.model_construct()
     """The embedded OCR pipeline."""
 
 
@@ -528,21 +523,21 @@ class Profile(_Strict):
     """What is driven."""
     phase: Annotated[list[Phase], Field(min_length=1)]
     """What is sent when: the phases run in order."""
-    arrivals: Arrivals = Arrivals()
+    arrivals: Arrivals = Arrivals.model_construct()
     """How the gaps between requests vary."""
-    sessions: Sessions = Sessions()
+    sessions: Sessions = Sessions.model_construct()
     """Several turns in one session, with think time."""
-    mix: Mix = Mix()
+    mix: Mix = Mix.model_construct()
     """What is sent."""
-    quality: Quality = Quality()
+    quality: Quality = Quality.model_construct()
     """Which answers are scored, and how they count."""
-    slo: dict[str, Slo] = {"default": Slo()}
+    slo: dict[str, Slo] = {"default": Slo.model_construct()}
     """Objectives by task; ``default`` for those not named."""
-    cost: Cost = Cost()
+    cost: Cost = Cost.model_construct()
     """What everything costs."""
-    gates: Gates = Gates()
+    gates: Gates = Gates.model_construct()
     """When it is a go."""
-    capacity: Capacity = Capacity()
+    capacity: Capacity = Capacity.model_construct()
     """How a capacity search goes about it."""
     when: dict[Literal["sim", "ocr", "url"], dict[str, Any]] = {}
     """Keys that hold in the place of those above if the target is that engine, or a ``url``, also by
