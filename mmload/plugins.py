@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mmload.profile import Target
     from mmload.wire import Adapter
 
+FAMILIES: Final = ("shapes", "tasks", "wire")
 FILES_VARIABLE: Final = "MMLOAD_PLUGINS"
 """Environment variable that hands the files given with ``--plugin`` on to the processes of a run."""
 _TABLE: Final = "MMLOAD_PLUGINS"
@@ -72,7 +73,7 @@ def adapter_of(target: Target) -> Adapter:
     return made
 
 
-def _unknown(family: str, name: str, allowed: list[str]) -> str:
+def _unknown(family: str, name: str, allowed: Sequence[str]) -> str:
     """Message for a name that the family does not know."""
     near = get_close_matches(name, allowed, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else "."
@@ -118,8 +119,11 @@ def _read_file(path: Path) -> None:
     table = getattr(_execute(path), _TABLE, None)
     if not isinstance(table, Mapping) or not all(isinstance(v, Mapping) for v in table.values()):
         raise InputError(f'{path}: a plugin file needs {_TABLE} = {{"shapes": {{"my-shape": MyShape}}}}')
+    for family in table:
+        if family not in FAMILIES:
+            raise InputError(f"{path}: {_unknown(_TABLE, str(family), FAMILIES)}")
     for family, members in table.items():
-        _from_files.setdefault(str(family), {}).update(members)
+        _from_files.setdefault(family, {}).update(members)
     _files_read.add(path)
 
 

@@ -41,6 +41,10 @@ _STOOD_STILL_NS: Final = 150 * NS_PER_MS
 _TICK_NS: Final = 20 * NS_PER_MS
 """How often a closed-loop phase looks whether its shape allows more lanes."""
 _HEARTBEAT_NS: Final = 100 * NS_PER_MS
+_DOZE_NS: Final = NS_PER_MS // 2
+_EARLY_NS: Final = NS_PER_MS // 5
+"""A core with nothing to do for ``_DOZE_NS`` falls asleep, and then wakes up 0.1 to 0.2 ms late: it is called
+that much earlier, at most ``_EARLY_NS``, and counts the rest of the time itself."""
 _CATCH_UP_NS: Final = NS_PER_S
 """Who was stopped, or starved of its core, for minutes must not come down on the target with all that fell
 due meanwhile: as much of the plan as falls due in this time is sent late, what is older is not sent."""
@@ -110,6 +114,9 @@ class Traffic:
         self._timer = TimerFd()
         self._watcher = self._hub.loop.io(self._timer.fd, 1, priority=2)
         self._armed_ns = 0
+        self._dozing = False
+        self._early_ns = 0
+        """How much earlier than its arrival a long wait ends: most wake-ups are less late than this."""
         self._sweeper = self._hub.loop.timer(_SWEEP_S, _SWEEP_S)
         self._swept_ns = 0
         """When deadlines were looked at last; 0 if they were left for the next time."""
@@ -247,7 +254,11 @@ class Traffic:
     # --- in the hub -----------------------------------------------------------------------------
 
     def _rearm(self, now_ns: int, look_ns: int = 0) -> None:
-        at = min(self.t0_ns + min(self._arrivals.due_ns, look_ns or NEVER), now_ns + _HEARTBEAT_NS)
+        due_ns = self.t0_ns + self._arrivals.due_ns
+        self._dozing = due_ns - now_ns > _DOZE_NS
+        if self._dozing:
+            due_ns -= self._early_ns
+        at = min(due_ns, self.t0_ns + (look_ns or NEVER), now_ns + _HEARTBEAT_NS)
         self._armed_ns = at
         self._timer.arm(at)
 
@@ -256,6 +267,8 @@ class Traffic:
         if now_ns - self._armed_ns > self.worst_lag_ns:
             self.worst_lag_ns = now_ns - self._armed_ns
         arrivals, idle, t0 = self._arrivals, self._idle, self.t0_ns
+        if self._dozing and now_ns + self._early_ns >= t0 + arrivals.due_ns:
+            now_ns = self._await(t0 + arrivals.due_ns, now_ns)
         now = now_ns - t0
         if self.sessions is not None and now >= self.end_ns + self._drain_ns:
             self._settle(now)  # before what came due meanwhile is sent
@@ -276,6 +289,14 @@ class Traffic:
         self._rearm(now_ns, look)
         if now_ns - t0 >= self.end_ns:
             self._settle(now_ns - t0)
+
+    def _await(self, due_ns: int, now_ns: int) -> int:
+        """The instant at which an arrival is due, or later; learns how early to be called for the next."""
+        late_ns = min(now_ns - due_ns, _EARLY_NS)
+        self._early_ns = min(self._early_ns + late_ns // (8 if late_ns > 0 else 32), _EARLY_NS)
+        while now_ns < due_ns:
+            now_ns = time.monotonic_ns()
+        return now_ns
 
     def _pass_over(self, now: int) -> None:
         """Send nothing of what fell due while this generator stood still, but for the last of it."""

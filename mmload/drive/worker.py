@@ -173,6 +173,7 @@ class Worker:
 
 def _settle_memory() -> None:
     """What the plan was made with goes back to the system; what stays is not walked through again."""
+    gc.unfreeze()  # what was thrown away while Locust was imported (``patched``) is among it
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -62,6 +62,9 @@ def test_every_planned_turn_has_one_record_with_its_session(
         assert [t["item"] for t in turns] in ([0, 1, 2], [3, 4, 5])
         assert {t["began_ns"] for t in turns} == {turns[0]["due_ns"]}
         assert len({t["worker"] for t in turns}) == 1
+        assert all(t["sent_ns"] >= t["due_ns"] for t in turns if t["outcome"] != "not_sent"), (
+            "woken early, it waits until it is due"
+        )
         outcomes = [t["outcome"] for t in turns]
         assert outcomes == sorted(outcomes, key=lambda o: o == "not_sent"), (
             "nothing is sent after what was not"

@@ -71,6 +71,7 @@ def test_the_processes_that_are_started_later_know_the_file_too(tmp_path: Path) 
     [
         ("x = 1", "a plugin file needs MMLOAD_PLUGINS = "),
         ("MMLOAD_PLUGINS = {'shapes': 5}", "a plugin file needs MMLOAD_PLUGINS = "),
+        ("MMLOAD_PLUGINS = {'shape': {}}", 'MMLOAD_PLUGINS: no "shape"; did you mean "shapes"?'),
         ("1 / 0", "the plugin file fails: ZeroDivisionError"),
         ("def (", "the plugin file fails: SyntaxError"),
     ],
