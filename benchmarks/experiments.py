@@ -6,6 +6,7 @@ of a second), the same for every tool; every latency truth is the server's log.
 
 from __future__ import annotations
 
+import re
 import statistics
 import subprocess
 import sys
@@ -59,6 +60,12 @@ class Settings:
     repeat: int = 3
     slow_peers: bool = True
     """Without, aiperf and guidellm are named as left out."""
+
+
+def _failed(error: Exception) -> str:
+    """Its last words, fit for a cell of a table: without colours, bars and lines of a terminal."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^ -~]|\|", " ", str(error))
+    return f"failed: {' '.join(plain.split())[-120:]}"
 
 
 def _median(values: list[float]) -> float:
@@ -117,7 +124,7 @@ def _peer_rate(
     except NotApplicable:
         return
     except (RuntimeError, subprocess.TimeoutExpired, StopIteration) as error:
-        beside[tool] = f"failed: {str(error)[-120:]}"
+        beside[tool] = _failed(error)
 
 
 def _rate_row(
@@ -197,7 +204,7 @@ def _said(settings: Settings, measure: Callable[[], str]) -> str:
     except NotInstalled:
         return "not installed"
     except (RuntimeError, subprocess.TimeoutExpired, StopIteration, KeyError) as error:
-        return f"failed: {str(error)[-120:]}"
+        return _failed(error)
 
 
 def _largest_volley(truth: Any) -> int:
@@ -400,7 +407,7 @@ def startup(settings: Settings) -> Iterator[Row]:
                 with Reference(SERVER_CORE) as server:
                     times.setdefault(tool, []).append(call(server.url("small")))
             except RuntimeError as error:
-                beside[tool] = f"failed: {str(error)[-200:]}"
+                beside[tool] = _failed(error)
     ours = _median(times.get("mmload", [])[1:])
     beside |= {"locust": f"{_median(times['locust'][1:]):.2f} s"} if times.get("locust") else {}
     said = f"{ours:.2f} s" if times.get("mmload") else beside.pop("mmload", "failed")
