@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+# For what it does when it is imported, which must be before Locust is.
 import mmload.drive.patched  # noqa: F401 # isort: skip
 import gevent
 import msgspec

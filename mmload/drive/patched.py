@@ -8,15 +8,16 @@ through again by each garbage collection to come. To be imported before whatever
 from __future__ import annotations
 
 import gc
-from importlib import metadata
+from importlib import import_module, metadata
 
 from mmload.plugins import declared
 
 _reading_anew = metadata.entry_points
+# Overloaded for callers of Python 3.9, which gevent is not here.
 metadata.entry_points = declared  # type: ignore[assignment]
 gc.disable()
 try:
-    import locust  # noqa: F401
+    import_module("locust")
 finally:
     metadata.entry_points = _reading_anew
     gc.freeze()

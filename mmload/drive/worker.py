@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+# For what it does when it is imported, which must be before Locust is.
 import mmload.drive.patched  # noqa: F401 # isort: skip
 import gevent
 import locust.runners

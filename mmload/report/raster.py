@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.colors import to_rgb
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
@@ -74,7 +75,7 @@ class _Page:
         pen.set_foreground(LIGHT["paper"])
         pen.set_alpha(opacity)
         pen.set_antialiased(smooth)
-        self.agg.draw_path(pen, path, place, _rgb(LIGHT[role]))
+        self.agg.draw_path(pen, path, place, to_rgb(LIGHT[role]))
 
     def _stroke(self, path: Path, line: Line) -> None:
         pen = self.agg.new_gc()
@@ -116,10 +117,6 @@ def _boxes(boxes: Sequence[tuple[float, float, float, float]]) -> Path:
 
 def _closed(corners: Sequence[Point]) -> Path:
     return Path([*corners, corners[0]], closed=True)
-
-
-def _rgb(colour: str) -> tuple[float, ...]:
-    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
 
 
 @cache

@@ -17,10 +17,10 @@ def drawn(*marks: Mark) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(png(Scene(100, 50, list(marks))))))
 
 
-def inked(pixels: np.ndarray) -> tuple[int, int, int, int]:
+def inked(pixels: np.ndarray) -> list[int]:
     """Left, right, top and bottom of what is not paper, in units of the scene."""
     rows, columns = np.nonzero((pixels != 255).any(axis=2))
-    return tuple(round(v / SCALE) for v in (columns.min(), columns.max(), rows.min(), rows.max()))  # type: ignore[return-value]
+    return [round(v / SCALE) for v in (columns.min(), columns.max(), rows.min(), rows.max())]
 
 
 def test_an_empty_scene_is_paper_and_the_same_scene_is_the_same_file() -> None:
