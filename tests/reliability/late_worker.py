@@ -1,4 +1,7 @@
-"""A worker that connects, and listens two seconds later: ``python late_worker.py --master-port P``."""
+"""A worker that connects, and is deaf until ``LISTEN`` exists: ``python late_worker.py --master-port P``."""
+
+import os
+from pathlib import Path
 
 import gevent
 from locust.env import Environment  # patches the standard library
@@ -9,7 +12,8 @@ started = worker.Worker.__init__
 
 
 def late(self: worker.Worker, *arguments: object) -> None:
-    gevent.sleep(2)
+    while not Path(os.environ["LISTEN"]).exists():
+        gevent.sleep(0.1)
     started(self, *arguments)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,9 +28,13 @@ def test_a_worker_that_listens_late_still_hears_the_plan(tmp_path: Path) -> None
         run = subprocess.Popen(
             command("run", str(profile), "--out", str(folder), "--master", "--master-port", port, "--quiet")
         )
-        worker = subprocess.Popen([sys.executable, str(HERE / "late_worker.py"), "--master-port", port])
+        late = late_worker(port, listen := tmp_path / "listen")
+        log = folder / "logs" / "master.log"
+        wait_for(lambda: log.exists() and "reported as ready" in log.read_text())
+        time.sleep(2)
+        listen.touch()
         assert run.wait(60) in (0, 5)
-        assert worker.wait(30) == 0
+        assert late.wait(30) == 0
     counts = json.loads((folder / "summary.json").read_text())["counts"]
     assert counts["ok"] == counts["planned"] == 20
 
@@ -49,7 +54,13 @@ def test_a_worker_that_went_before_the_run_leaves_no_gap_and_one_too_many_goes_h
         gone.terminate()
         gone.wait(30)
         wait_for(lambda: any(word in log.read_text() for word in ("missing", " quit")))
-        others = [worker(port) for _ in range(3)]
+        held = late_worker(port, listen := tmp_path / "listen")
+        wait_for(lambda: log.read_text().count("reported as ready") == 2)
+        others = [worker(port), worker(port)]
+        # Nothing begins before the one that is held: the other two are there in time, and one is too many.
+        wait_for(lambda: any(other.poll() is not None for other in others))
+        listen.touch()
+        others.append(held)
         assert run.wait(60) in (0, 5)
         assert [other.wait(30) for other in others] == [0, 0, 0]
         assert '{"Lane": 256} (256 total users)' in log.read_text(), "lanes are where the traffic is"
@@ -60,6 +71,14 @@ def test_a_worker_that_went_before_the_run_leaves_no_gap_and_one_too_many_goes_h
 def worker(port: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command("worker", "--master-host", "127.0.0.1", "--master-port", port), stderr=subprocess.DEVNULL
+    )
+
+
+def late_worker(port: str, listen: Path) -> subprocess.Popen[bytes]:
+    """Connects, and hears nothing until ``listen`` exists."""
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "late_worker.py"), "--master-port", port],
+        env={**os.environ, "LISTEN": str(listen)},
     )
 
 
