@@ -35,15 +35,6 @@ static int arguments(Py_ssize_t given, Py_ssize_t wanted) {
     return 0;
 }
 
-/* Takes the references over. ``Py_BuildValue`` would read its format anew for every piece that comes. */
-static PyObject *triple(PyObject *a, PyObject *b, PyObject *c) {
-    PyObject *all = a && b && c ? PyTuple_Pack(3, a, b, c) : NULL;
-    Py_XDECREF(a);
-    Py_XDECREF(b);
-    Py_XDECREF(c);
-    return all;
-}
-
 /* --- sending ---------------------------------------------------------------------------------------------- */
 
 static char *hexadecimal(char *to, uint64_t number) {
@@ -133,7 +124,7 @@ static PyObject *native_receive(PyObject *module, PyObject *const *args, Py_ssiz
         memcpy(&at, CMSG_DATA(found), sizeof at);
         stamp = at.tv_sec * 1000000000LL + at.tv_nsec - offset;
     }
-    return triple(PyBytes_FromStringAndSize(received, n), PyLong_FromLongLong(stamp), PyLong_FromLongLong(now));
+    return Py_BuildValue("(y#LL)", received, (Py_ssize_t)n, stamp, now);
 }
 
 /* --- the framing of an answer that came in one piece ------------------------------------------------------ */
@@ -293,7 +284,7 @@ static PyObject *native_cut(PyObject *module, PyObject *const *args, Py_ssize_t 
     }
     Py_ssize_t taken = at - start;
     PyBuffer_Release(&data);
-    return triple(PyUnicode_DecodeUTF8(received, joined, NULL), PyLong_FromSsize_t(events), PyLong_FromSsize_t(taken));
+    return Py_BuildValue("(s#nn)", received, joined, events, taken);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- */

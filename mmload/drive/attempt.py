@@ -164,19 +164,21 @@ class Attempt(HTTPResponseParser):
             if len(self._error_body) < MAX_ERROR_BODY:
                 self._error_body += data
             return
-        events = reader.feed(data)
-        now = self.last_byte_ns
-        if events:
-            if self.first_token_ns:
-                gap = now - self.last_content_ns
-                self.gaps.append(gap // 1000 if gap > 0 else 0)
-            else:
-                self.first_token_ns = now
-            if events > 1:
-                self.gaps += [0] * (events - 1)
-            self.last_content_ns = now
+        content = reader.feed(data)
+        if content:
+            self._content(content)
         elif reader.reasoning_events and not self.first_reasoning_ns:
-            self.first_reasoning_ns = now
+            self.first_reasoning_ns = self.last_byte_ns
+
+    def _content(self, events: int) -> None:
+        now = self.last_byte_ns
+        if self.first_token_ns:
+            self.gaps.append(max(0, now - self.last_content_ns) // 1000)
+        else:
+            self.first_token_ns = now
+        if events > 1:
+            self.gaps += [0] * (events - 1)
+        self.last_content_ns = now
 
     def _on_message_complete(self) -> None:
         if self.status >= 200:

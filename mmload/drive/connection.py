@@ -247,8 +247,7 @@ class Connection:
         if data and attempt.take(data, stamp):
             self._done(attempt)
             return
-        deadline = now + self.idle_ns
-        self.deadline_ns = deadline if deadline < self.total_deadline_ns else self.total_deadline_ns
+        self.deadline_ns = min(now + self.idle_ns, self.total_deadline_ns)
         self.deadline_kind = _IDLE_TIMEOUT
 
     def _says_nothing(self, data: bytes) -> bool:

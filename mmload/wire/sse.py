@@ -11,7 +11,7 @@ from __future__ import annotations
 class EventStream:
     """Splits a stream into the payloads of its events."""
 
-    __slots__ = ("_begun", "_buffer", "_cr", "_waiting", "between_events")
+    __slots__ = ("_begun", "_buffer", "_cr", "_waiting")
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -20,16 +20,14 @@ class EventStream:
         """What came before it: joined once, for a line without end would be copied with every piece."""
         self._begun = False
         self._cr = False
-        self.between_events = False
+
+    @property
+    def between_events(self) -> bool:
         """The next byte begins an event, and no line end is in doubt."""
+        return self._begun and not self._buffer and not self._cr
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Payloads of the events that this piece completed."""
-        events = self._split(piece)
-        self.between_events = self._begun and not self._buffer and not self._cr
-        return events
-
-    def _split(self, piece: bytes) -> list[bytes]:
         if not self._begun:
             piece = self._buffer + piece
             if len(piece) < 3 and b"\xef\xbb\xbf".startswith(piece):
