@@ -30,7 +30,7 @@ def test_a_worker_that_listens_late_still_hears_the_plan(tmp_path: Path) -> None
         )
         late = late_worker(port, listen := tmp_path / "listen")
         log = folder / "logs" / "master.log"
-        wait_for(lambda: log.exists() and "reported as ready" in log.read_text())
+        wait_for_workers(log, 1)
         time.sleep(2)
         listen.touch()
         assert run.wait(60) in (0, 5)
@@ -50,12 +50,12 @@ def test_a_worker_that_went_before_the_run_leaves_no_gap_and_one_too_many_goes_h
         )  # fmt: skip
         gone = worker(port)
         log = folder / "logs" / "master.log"
-        wait_for(lambda: log.exists() and "reported as ready" in log.read_text())
+        wait_for_workers(log, 1)
         gone.terminate()
         gone.wait(30)
         wait_for(lambda: any(word in log.read_text() for word in ("missing", " quit")))
         held = late_worker(port, listen := tmp_path / "listen")
-        wait_for(lambda: log.read_text().count("reported as ready") == 2)
+        wait_for_workers(log, 2)
         others = [worker(port), worker(port)]
         # Nothing begins before the one that is held: the other two are there in time, and one is too many.
         wait_for(lambda: any(other.poll() is not None for other in others))
@@ -80,6 +80,11 @@ def late_worker(port: str, listen: Path) -> subprocess.Popen[bytes]:
         [sys.executable, str(HERE / "late_worker.py"), "--master-port", port],
         env={**os.environ, "LISTEN": str(listen)},
     )
+
+
+def wait_for_workers(log: Path, count: int) -> None:
+    """Until so many have connected, those that have gone since among them."""
+    wait_for(lambda: log.exists() and log.read_text().count("reported as ready") == count)
 
 
 def wait_for(holds: Callable[[], bool]) -> None:
