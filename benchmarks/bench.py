@@ -26,6 +26,8 @@ from benchmarks.experiments import EXPERIMENTS, Row, Settings
 RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = RESULTS.parent.parent / "docs/benchmarks.md"
 
+_MET = {True: "met", False: "NOT met", None: "-"}
+
 
 def machine() -> dict[str, Any]:
     model = next(
@@ -84,7 +86,7 @@ def main() -> int:
 
 def _keep(found: dict[str, Any], row: Row, out: Path) -> None:
     """Write down every row as soon as it is there: a bench cut short keeps what it measured."""
-    print(f"{row.id}: {row.mmload} [{'met' if row.met else 'NOT met'}] beside {row.beside}", flush=True)
+    print(f"{row.id}: {row.mmload} [{_MET[row.met]}] beside {row.beside}", flush=True)
     found["rows"][row.id] = {**row.plain(), "measured": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())}
     (out / "results.json").write_text(json.dumps(found, indent=1))
     (out / "table.md").write_text(table.markdown(found))

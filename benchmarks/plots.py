@@ -32,7 +32,7 @@ def draw(found: dict[str, Any], out: Path) -> None:
 
 
 def _throughput(rows: dict[str, Any]) -> Figure | None:
-    shown = [r for key, r in rows.items() if key.startswith("throughput-")]
+    shown = [r for key, r in rows.items() if key.startswith("throughput-") and r["detail"]]
     if not shown:
         return None
     figure = Figure(figsize=(3.0 * len(shown), 3.2))

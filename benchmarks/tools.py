@@ -30,7 +30,8 @@ class NotInstalled(Exception):
 
 
 class NotApplicable(Exception):
-    """The tool has no other way of doing this work than one that is measured already."""
+    """This is not to be measured with the tool or on the machine, for the reason given; without one, it is
+    measured already."""
 
 
 @dataclass(frozen=True)
