@@ -44,11 +44,22 @@ def rescore(run: Path, reviews: Path | None, plugins: tuple[Path, ...], quiet: b
 
 
 def keep_reviews(reviews: Path, run: Path) -> None:
-    """Copy reviews into the folder of their run. Raises ``InputError`` for a file that is none."""
+    """Copy reviews into the folder of their run. Raises ``InputError`` for a file that is none, or that names
+    requests which the run did not have."""
+    from mmload import journal
     from mmload.report.files import write_text
     from mmload.summary import REVIEWS, RUN_JOURNAL, read_reviews
 
     if not (run / RUN_JOURNAL).exists():
         raise InputError(f"{run}: no run of mmload in this folder ({RUN_JOURNAL} is missing)")
-    read_reviews(reviews)
+    reviewed = set(read_reviews(reviews).votes)
+    for kind, body in journal.Follower(run / RUN_JOURNAL).poll():
+        if kind == journal.RECORDS:
+            reviewed.difference_update(record.seq for record in body)
+    if reviewed:
+        more = f" and {len(reviewed) - 1} more" if len(reviewed) > 1 else ""
+        raise InputError(
+            f"{reviews}: seq: {min(reviewed)}{more}: {run} has no such request; are these reviews of another "
+            "run?"
+        )
     write_text(run / REVIEWS, reviews.read_text("utf-8-sig"))

@@ -68,8 +68,8 @@ class _Variant:
     """The profile's data as one target makes it."""
 
     data: dict[str, Any]
-    overridden: list[KeyPath]
-    """What the command line set."""
+    overridden: dict[KeyPath, str]
+    """What the command line set, and as it was written there."""
     told: dict[KeyPath, KeyPath]
     """What ``[when.TARGET]`` set, and where that stands."""
 
@@ -99,7 +99,7 @@ def _variant(
         for steps, value in _leaves(when.get(name, {})):
             stands = ("when", name, *steps)
             told[_put(made, steps, value, f"{path}: {dotted(stands)}")] = stands
-    return _Variant(made, [_override(made, override) for override in overrides], told)
+    return _Variant(made, dict(_override(made, override) for override in overrides), told)
 
 
 def _aimed_at(data: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -266,8 +266,11 @@ def _validate(data: dict[str, Any], known: Mapping[str, Sequence[str]]) -> Profi
 
 def _located(path: Path, problem: Problem, lines: Mapping[KeyPath, int], variant: _Variant) -> str:
     where, place = dotted(problem.path).removesuffix(".[key]"), problem.path
-    if any(own[: len(problem.path)] == problem.path[: len(own)] for own in variant.overridden):
-        return f"--set {where}: {problem.text}"
+    for own, written in variant.overridden.items():
+        if own[: len(place)] == place[: len(own)]:
+            # A phase is named there; the path has its number.
+            where = dotted((written, *place[len(own) :])) if len(own) <= len(place) else where
+            return f"--set {where.removesuffix('.[key]')}: {problem.text}"
     for own, stands in variant.told.items():
         if problem.path[: len(own)] == own:
             place = (*stands, *problem.path[len(own) :])
@@ -276,13 +279,13 @@ def _located(path: Path, problem: Problem, lines: Mapping[KeyPath, int], variant
     return f"{path}{f':{line}' if line else ''}: {where}: {problem.text}"
 
 
-def _override(data: dict[str, Any], override: str) -> KeyPath:
-    """Put ``key.path=value`` into the data; gives the path that was set."""
+def _override(data: dict[str, Any], override: str) -> tuple[KeyPath, str]:
+    """Put ``key.path=value`` into the data; gives the path that was set, and as it was written."""
     key, equals, value = override.partition("=")
     steps = [step.strip() for step in key.split(".")]
     if not equals or not all(steps):
         raise InputError(f"--set {override}: it must be KEY.PATH=VALUE, as --set phase.base.rpm=600")
-    return _put(data, steps, _value(value.strip(), override), f"--set {override}")
+    return _put(data, steps, _value(value.strip(), override), f"--set {override}"), ".".join(steps)
 
 
 def _put(data: dict[str, Any], steps: Sequence[str], value: Any, said: str) -> KeyPath:

@@ -182,8 +182,10 @@ def reviews(measured: Measured) -> Table:
         return Table("Reviews", ["Check", "Found"], [])
     between = interval(found.get("override_low"), found.get("override_high"), percent)
     kappa, minutes = found.get("kappa"), found.get("minutes")
+    reviewed, compared = found.get("reviewed"), found.get("compared")
+    scored = "" if compared == reviewed else f", {count(compared)} compared with a score"
     rows = [
-        ["Answers that people reviewed", count(found.get("reviewed"))],
+        ["Answers that people reviewed", count(reviewed) + scored],
         [
             "People overrule the scorers",
             percent(found.get("override_ratio")) + (f" ({between})" if between else ""),

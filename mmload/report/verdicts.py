@@ -188,8 +188,9 @@ def _trust(measured: Measured) -> Headline:
     if "valid" not in validity:
         return Headline("Can this run be trusted?", "No", "", "no validity was recorded")
     warnings = validity.get("warnings") or []
+    p99 = f", p99 {ms(lag['p99'])}" if known(lag.get("p99")) else ""
     detail = (
-        f"sends at most {ms(lag.get('max'))} late, p99 {ms(lag.get('p99'))}; "
+        f"sends at most {ms(lag.get('max'))} late{p99}; "
         f"generator at {percent(validity.get('generator_cpu_ratio'))} of a core"
     )
     noted = f"({len(warnings)} to note)" if warnings else ""

@@ -179,8 +179,12 @@ def is_gate(name: Any) -> bool:
 
 
 def gate_direction(name: str) -> str:
-    """``at least`` or ``at most``."""
-    return "at least" if name.removesuffix(REGRESSION).endswith("_min") else "at most"
+    """``at least`` or ``at most``; of a check against a baseline, which fails only where the whole interval
+    is worse, ``not surely below`` or ``not surely above``."""
+    lower = name.removesuffix(REGRESSION).endswith("_min")
+    if name.endswith(REGRESSION):
+        return "not surely below" if lower else "not surely above"
+    return "at least" if lower else "at most"
 
 
 def gate_title(name: str) -> str:

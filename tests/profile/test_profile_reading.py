@@ -286,7 +286,7 @@ def test_setting_the_url_drops_the_engine_and_back(tmp_path: Path) -> None:
         ("phase.base.rpm", "--set phase.base.rpm: it must be KEY.PATH=VALUE"),
         ("phase.bas.rpm=1", 'phase has no "bas"; there are warm-up, base'),
         ("phase.base.rpm=[1", "'[1' is not a value in TOML"),
-        ("phase.base.rpm=-1", "--set phase[1].rpm: found -1; it must be at least 0"),
+        ("phase.base.rpm=-1", "--set phase.base.rpm: found -1; it must be at least 0"),
         ("phase=1", "--set phase: found 1; it must be a list"),
         ("name.x=1", "--set name.x=1: name is a value and has no keys"),
         ("phase.rpm=1", "phase is a list; name the entry and its key"),

@@ -47,6 +47,13 @@ def test_what_is_absent_is_a_dash_and_never_a_zero(write):
     assert write(None) == write(math.nan) == write(math.inf) == wording.DASH
 
 
+def test_a_check_against_a_baseline_says_that_it_fails_only_when_sure():
+    assert wording.gate_direction("quality_min") == "at least"
+    assert wording.gate_direction("e2e_p95_ms") == "at most"
+    assert wording.gate_direction("quality_min_regression") == "not surely below"
+    assert wording.gate_direction("error_max_regression") == "not surely above"
+
+
 def test_a_number_agrees_with_its_noun():
     assert wording.count(1, "request") == "1 request"
     assert wording.count(0, "request") == "0 requests"

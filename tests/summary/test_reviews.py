@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic import Stretch, synthetic_run
 
+from mmload.cli.rescore import keep_reviews
 from mmload.model import InputError
 from mmload.summary import read_reviews, review_figures
 from mmload.summary.reviews import cohen_kappa
@@ -73,3 +74,15 @@ def test_kappa_is_symmetric_and_at_most_one(a, b, c, d):
     value = cohen_kappa(said)
     assert value is None or (value <= 1 and value == pytest.approx(cohen_kappa(turned)))
     json.dumps(value, allow_nan=False)
+
+
+def test_reviews_of_another_run_are_refused_and_nothing_is_kept(tmp_path):
+    synthetic_run(tmp_path / "run", (Stretch("s", 300, 2),))
+    path = tmp_path / "r.csv"
+    path.write_text("seq,verdict\n1,right\n90001,wrong\n90002,wrong\n")
+    with pytest.raises(InputError, match=r"r\.csv: seq: 90001 and 1 more: .*run has no such request"):
+        keep_reviews(path, tmp_path / "run")
+    assert not (tmp_path / "run/reviews.csv").exists()
+    path.write_text("seq,verdict\n1,right\n")
+    keep_reviews(path, tmp_path / "run")
+    assert (tmp_path / "run/reviews.csv").read_text() == path.read_text()

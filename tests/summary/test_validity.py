@@ -61,16 +61,26 @@ def test_a_journal_cut_within_a_frame_is_damaged_and_still_counted(tmp_path):
 
 
 def test_late_sending_is_the_generator_s_fault(tmp_path):
-    assert "requests left late: send lag p99" in reasons_of(
-        synthetic_run(tmp_path, (Stretch("a", 900, 20, lag_us=80_000),))
+    reasons = reasons_of(synthetic_run(tmp_path, (Stretch("a", 900, 20, lag_us=80_000),)))
+    assert "requests left late: more than 1% of them by over 200.0 ms (5% of the smallest" in reasons
+    assert "at worst by 403.2 ms" in reasons
+
+
+def test_a_percentile_of_the_send_lag_is_certified_or_silent(tmp_path):
+    short, long = (
+        figures_of(synthetic_run(tmp_path / name, (Stretch("a", 900, seconds, lag_us=2_000),)))["validity"]
+        for name, seconds in (("short", 20), ("long", 60))
     )
+    assert short["send_lag_ms"]["p99"] is None
+    assert 0 < short["send_lag_ms"]["p50"] < short["send_lag_ms"]["max"]
+    assert long["send_lag_ms"]["p50"] < long["send_lag_ms"]["p99"] < long["send_lag_ms"]["max"]
 
 
 def test_lag_is_judged_against_the_smallest_latency_that_is_gated(tmp_path):
     slow = (Stretch("a", 900, 20, lag_us=8_000),)
     assert reasons_of(synthetic_run(tmp_path / "x", slow)) == ""
     strict = synthetic_run(tmp_path / "y", slow, gates={"ttft_p95_ms": 300})
-    assert "above 15.0 ms" in reasons_of(strict)
+    assert "over 15.0 ms" in reasons_of(strict)
 
 
 def test_waiting_for_a_lane_is_the_target_s_doing_and_only_noted(tmp_path):
