@@ -98,9 +98,6 @@ class Summary:
 
     # --- adding -----------------------------------------------------------------------------------
 
-    def add_record(self, record: Record, info: RunInfo) -> None:
-        self.add_records([record], info)
-
     def add_records(self, records: Sequence[Record], info: RunInfo) -> Columns | None:
         """Add a batch, each record once in its life. Gives its columns, for whoever joins scores to them."""
         if not records:
@@ -116,11 +113,6 @@ class Summary:
             measured = info.counts[c.phase]
             self.turns.add_records(c, rows, info, measured)
         return c
-
-    def add_score(self, score: Score, record: Record, info: RunInfo) -> None:
-        """Add the score of a record that was added already."""
-        c = Columns([record], info)
-        self.add_scores([score], Joined(c.phase, c.bin, c.within_slo, c.e2e_us, np.array([record.pi])), info)
 
     def add_scores(self, scores: Sequence[Score], joined: Joined, info: RunInfo) -> None:
         """Add scores of answers that arrived (outcome ok), each once, with what they judge."""

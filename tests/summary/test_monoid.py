@@ -5,13 +5,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmload.summary.measures import Columns
 from synthetic import DEFAULT_STRETCHES, Stretch, synthetic_run
 
 from mmload.journal import Follower
 from mmload.summary import RunInfo, RunReader, Summary
+from mmload.summary.sums import Joined
 from mmload.summary.table import Table
 
 
@@ -26,6 +29,12 @@ def run():
     return made, RunInfo.from_header(made.header, made.items), telemetry, kept
 
 
+def joined(record, info):
+    """What a score of this record judges."""
+    c = Columns([record], info)
+    return Joined(c.phase, c.bin, c.within_slo, c.e2e_us, np.array([record.pi]))
+
+
 def part(numbers):
     """Summary of some of the run's events, one at a time."""
     made, info, telemetry, _ = run()
@@ -34,10 +43,10 @@ def part(numbers):
     for n in numbers:
         kind, k = n % 3, n // 3
         if kind == 0:
-            summary.add_record(made.records[k % len(made.records)], info)
+            summary.add_records([made.records[k % len(made.records)]], info)
         elif kind == 1:
             score = made.scores[k % len(made.scores)]
-            summary.add_score(score, by_seq[score.seq], info)
+            summary.add_scores([score], joined(by_seq[score.seq], info), info)
         else:
             summary.add_telemetry([telemetry[k % len(telemetry)]], info)
     return summary
@@ -112,7 +121,7 @@ def test_a_batch_is_the_sum_of_its_records():
     whole, one_by_one = Summary(), Summary()
     whole.add_records(made.records[:80], info)
     for record in made.records[:80]:
-        one_by_one.add_record(record, info)
+        one_by_one.add_records([record], info)
     assert whole == one_by_one
 
 
