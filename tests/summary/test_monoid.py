@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmload.summary.measures import Columns
 from synthetic import DEFAULT_STRETCHES, Stretch, synthetic_run
 
 from mmload.journal import Follower
 from mmload.summary import RunInfo, RunReader, Summary
+from mmload.summary.measures import Columns
 from mmload.summary.sums import Joined
 from mmload.summary.table import Table
 
