@@ -27,6 +27,7 @@ _ROOT: Final = Path("/")
 _SO_TIMESTAMPNS: Final = 35
 """Linux's number on every architecture that CPython supports but SPARC and PA-RISC."""
 _TIMESPEC: Final = struct.Struct("@ll")
+_STAMP_TRIES: Final = 100
 _WORKER_BYTES: Final = 150_000_000
 _BASE_BYTES: Final = 600_000_000
 
@@ -220,7 +221,7 @@ def kernel_timestamps() -> Finding:
     return Finding(name, Status.OK, f"SO_TIMESTAMPNS works (read {delay_us:.0f} µs after the byte arrived)")
 
 
-def _stamped_byte(tries: int = 100) -> tuple[int | None, int]:
+def _stamped_byte() -> tuple[int | None, int]:
     """The kernel's stamp of a received byte (None if it gave none), and the time of reading; both wall ns.
 
     The kernel turns stamping on in a work queue when the first socket asks: early bytes may come without.
@@ -233,7 +234,7 @@ def _stamped_byte(tries: int = 100) -> tuple[int | None, int]:
         client.settimeout(2)
         peer, _ = server.accept()
         with peer:
-            for _ in range(tries):
+            for _ in range(_STAMP_TRIES):
                 peer.sendall(b"x")
                 _, ancillary, _, _ = client.recvmsg(1, 128)
                 now_ns = time.time_ns()

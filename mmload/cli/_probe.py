@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from mmload.launch.target import connection_to, hung_up_after
 from mmload.model import InputError
 
+_TIMEOUT_S: Final = 30.0
 _MAX_BODY: Final = 4 * 1024 * 1024
 _QUESTION: Final = "What colour is this picture? One word."
 
@@ -53,34 +54,34 @@ class _Reply:
             return None
 
 
-def probe(url: str, model: str | None, key: str | None, timeout_s: float = 30.0) -> Endpoint:
+def probe(url: str, model: str | None, key: str | None) -> Endpoint:
     """Look at an endpoint. ``url`` may lack its ``/v1``, or go on to the path of the chat.
 
     Raises ``InputError`` if it cannot be reached, speaks no HTTP, refuses the key, or no model is known.
     """
     given = url.rstrip("/").removesuffix("/chat/completions")
-    base, models, why = _models(given, key, timeout_s)
+    base, models, why = _models(given, key)
     chosen = model or (models[0] if models else None)
     if chosen is None:
         raise InputError(f"{base}: it lists no models{why}; name one with --model")
     if models and chosen not in models:
         raise InputError(f'{base}: it has no model "{chosen}"; it lists {", ".join(models[:10])}')
-    reply = _ask(base, chosen, key, timeout_s, image=True, stream=False)
+    reply = _ask(base, chosen, key, image=True, stream=False)
     images = reply.status == 200
     if not images:
-        reply = _ask(base, chosen, key, timeout_s, image=False, stream=False)
+        reply = _ask(base, chosen, key, image=False, stream=False)
     if reply.status != 200:
         return Endpoint(base, models, chosen, False, False, None, _said(reply))
-    streamed = _ask(base, chosen, key, timeout_s, image=images, stream=True)
+    streamed = _ask(base, chosen, key, image=images, stream=True)
     streams = streamed.status == 200 and streamed.kind.startswith("text/event-stream")
     return Endpoint(base, models, chosen, streams, images, reply.seconds)
 
 
-def _models(base: str, key: str | None, timeout_s: float) -> tuple[str, list[str], str]:
+def _models(base: str, key: str | None) -> tuple[str, list[str], str]:
     """The base URL that answers, as given or with ``/v1``, its models, and why it lists none."""
     answered: list[tuple[str, _Reply]] = []
     for candidate in (base, f"{base}/v1"):
-        reply = _request("GET", f"{candidate}/models", key, None, timeout_s)
+        reply = _request("GET", f"{candidate}/models", key, None)
         answered.append((candidate, reply))
         listed = reply.json()
         if reply.status == 200 and isinstance(listed, dict) and isinstance(listed.get("data"), list):
@@ -94,7 +95,7 @@ def _models(base: str, key: str | None, timeout_s: float) -> tuple[str, list[str
     return found, [], "" if reply.status in (200, 404) else f" ({_said(reply)})"
 
 
-def _ask(base: str, model: str, key: str | None, timeout_s: float, *, image: bool, stream: bool) -> _Reply:
+def _ask(base: str, model: str, key: str | None, *, image: bool, stream: bool) -> _Reply:
     parts: list[dict[str, Any]] = [{"type": "text", "text": _QUESTION}]
     if image:
         parts.append({"type": "image_url", "image_url": {"url": _picture()}})
@@ -104,7 +105,7 @@ def _ask(base: str, model: str, key: str | None, timeout_s: float, *, image: boo
         "max_tokens": 16,
         "stream": stream,
     }
-    return _request("POST", f"{base}/chat/completions", key, json.dumps(body).encode(), timeout_s)
+    return _request("POST", f"{base}/chat/completions", key, json.dumps(body).encode())
 
 
 def _picture() -> str:
@@ -115,7 +116,7 @@ def _picture() -> str:
     return "data:image/png;base64," + base64.b64encode(data.getvalue()).decode()
 
 
-def _request(method: str, url: str, key: str | None, body: bytes | None, timeout_s: float) -> _Reply:
+def _request(method: str, url: str, key: str | None, body: bytes | None) -> _Reply:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(f'{url}: not a URL as "http://127.0.0.1:8000/v1"')
@@ -124,10 +125,10 @@ def _request(method: str, url: str, key: str | None, body: bytes | None, timeout
         headers["Content-Type"] = "application/json"
     if key:
         headers["Authorization"] = f"Bearer {key}"
-    connection = connection_to(parts, timeout_s, tls_verify=True)
+    connection = connection_to(parts, _TIMEOUT_S, tls_verify=True)
     start = time.perf_counter()
     try:
-        with hung_up_after(connection, timeout_s):
+        with hung_up_after(connection, _TIMEOUT_S):
             connection.request(method, parts.path or "/", body, headers)
             response = connection.getresponse()
             data = response.read(_MAX_BODY)
@@ -135,7 +136,7 @@ def _request(method: str, url: str, key: str | None, body: bytes | None, timeout
             response.status, response.getheader("Content-Type", ""), data, time.perf_counter() - start
         )
     except TimeoutError:
-        raise InputError(f"{url}: no answer within {timeout_s:g} s") from None
+        raise InputError(f"{url}: no answer within {_TIMEOUT_S:g} s") from None
     except http.client.HTTPException as error:
         raise InputError(f"{url}: does not speak HTTP: {type(error).__name__}: {str(error)[:60]!r}") from None
     except OSError as error:

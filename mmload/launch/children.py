@@ -85,12 +85,12 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
-    def end(self, patience_s: float = _KILL_AFTER_S) -> int:
+    def end(self) -> int:
         """SIGTERM, and SIGKILL if that does not help; exit status."""
         if self.alive:
             self.signal(signal.SIGTERM)
             try:
-                self.process.wait(0 if self.said_all else patience_s)
+                self.process.wait(0 if self.said_all else _KILL_AFTER_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()

@@ -78,8 +78,6 @@ class RunInfo:
     """Whether an item is the last of its session."""
     bin_ns: int
     """Length of the time bins that everything is summed in: 1 s, longer in runs beyond 30 minutes."""
-    planned_rpm: tuple[float, ...] | None = None
-    """Rate that the shapes ask for in each bin, if the caller knows the shapes."""
 
     @cached_property
     def counts(self) -> npt.NDArray[np.bool_]:
@@ -91,7 +89,6 @@ class RunInfo:
         cls,
         header: Mapping[str, Any],
         items: Sequence[Item],
-        planned_rpm: Sequence[float] | None = None,
         cost: Cost | None = None,
     ) -> RunInfo:
         """``header`` is the body of the RUN frame; ``cost`` replaces the prices that the run was made with.
@@ -140,7 +137,6 @@ class RunInfo:
                 bool,
             ),
             bin_ns=max(1, math.ceil(end_s / _MAX_BINS)) * NS_PER_S,
-            planned_rpm=None if planned_rpm is None else tuple(planned_rpm),
         )
 
     def trace_id(self, seq: int) -> str:

@@ -17,7 +17,6 @@ from mmload.histogram import (
     CELL_LOW,
     Histogram,
     Interval,
-    Ints,
     from_cells,
     rank_of,
     spectrum,
@@ -120,6 +119,7 @@ def _seconds(summary: Summary, info: RunInfo, cells: Cells) -> dict[str, list[An
     rates = {
         name: [round(float(x) * per_minute, 3) for x in flow[:, column]]
         for name, column in (
+            ("planned_rpm", F.DUE),
             ("sent_rpm", F.SENT),
             ("ok_rpm", F.OK),
             ("failed_rpm", F.FAILED),
@@ -130,7 +130,6 @@ def _seconds(summary: Summary, info: RunInfo, cells: Cells) -> dict[str, list[An
     return {
         "t_s": [round(k * info.bin_s, 3) for k in range(n)],
         "phase": _phase_names(info, n),
-        "planned_rpm": _planned(info, flow, n, per_minute),
         **rates,
         "in_flight": np.maximum(np.cumsum(flow[:, F.SENT] - flow[:, F.ENDED]), 0).tolist(),
         "backlog": [summary.backlog.get(k, 0) for k in range(n)],
@@ -144,14 +143,6 @@ def _seconds(summary: Summary, info: RunInfo, cells: Cells) -> dict[str, list[An
 
 def _percent(x: int | None) -> float | None:
     return None if x is None else x / 100
-
-
-def _planned(info: RunInfo, flow: Ints, n: int, per_minute: float) -> list[float | None]:
-    """What the shapes ask for, if known; else what was due in each bin."""
-    if info.planned_rpm is not None:
-        given = list(info.planned_rpm[:n])
-        return [*given, *[0.0] * (n - len(given))]
-    return [round(float(x) * per_minute, 3) for x in flow[:, F.DUE]]
 
 
 def _phase_names(info: RunInfo, n: int) -> list[str | None]:

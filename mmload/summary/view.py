@@ -139,12 +139,12 @@ class View:
                 made.merge(found)
         return made
 
-    def quality(self, hits: M = M.W_PASS, weights: M = M.W, unit: int = 1) -> Clustered | None:
+    def quality(self, hits: M = M.W_PASS, unit: int = 1) -> Clustered | None:
         """Task-weighted share of sampled answers, with its spread over replicates or time blocks.
 
         ``unit`` is what ``hits`` counts a full answer as.
         """
-        found = [self._share(self.data[:, hits] / unit, weights, *c) for c in self.clusterings]
+        found = [self._share(self.data[:, hits] / unit, *c) for c in self.clusterings]
         known = [f for f in found if f is not None]
         return max(known, key=lambda f: f.half_width(0.95)) if known else None
 
@@ -171,11 +171,11 @@ class View:
         known = [f for f in found if f is not None]
         return max(known, key=lambda f: f.half_width(0.95)) if known else None
 
-    def _share(self, hits: Floats, weights: M, cluster: Ints, groups: list[int]) -> Clustered | None:
+    def _share(self, hits: Floats, cluster: Ints, groups: list[int]) -> Clustered | None:
         n, tasks = len(groups), len(self.info.tasks)
         h, w = np.zeros((n, tasks)), np.zeros((n, tasks))
         np.add.at(h, (cluster, self.task), hits)
-        np.add.at(w, (cluster, self.task), self.data[:, weights])
+        np.add.at(w, (cluster, self.task), self.data[:, M.W])
         ratio = self.by_task[:, M.W2] / np.maximum(self.by_task[:, M.W], 1)
         squared = w.sum(axis=0) * ratio * W_ONE
         return clustered_share(h, w, squared.tolist(), self.info.task_weights, groups)
