@@ -200,11 +200,18 @@ def frame_at(path: Path, offset: int) -> tuple[str, Any]:
     return kind, decode_body(kind, raw)
 
 
+def seqs(follower: Follower, kind: str) -> Iterator[int]:
+    """``seq`` of all that the frames of this kind hold, of those that were not read yet."""
+    for found, body in follower.poll():
+        if found == kind:
+            yield from (row.seq for row in body)
+
+
 def resume(path: Path, kind: str) -> set[int]:
     """``seq`` of all that the frames of this kind hold; cuts off the torn end that a killed writer may have
     left, so that another one can go on. Nothing if there is no such file."""
     follower = Follower(path)
-    done = {row.seq for found, body in follower.poll() if found == kind for row in body}
+    done = set(seqs(follower, kind))
     if follower.damaged or follower.unread_bytes:
         os.truncate(path, follower.offset)
     return done

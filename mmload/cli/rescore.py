@@ -53,9 +53,7 @@ def keep_reviews(reviews: Path, run: Path) -> None:
     if not (run / RUN_JOURNAL).exists():
         raise InputError(f"{run}: no run of mmload in this folder ({RUN_JOURNAL} is missing)")
     reviewed = set(read_reviews(reviews).votes)
-    for kind, body in journal.Follower(run / RUN_JOURNAL).poll():
-        if kind == journal.RECORDS:
-            reviewed.difference_update(record.seq for record in body)
+    reviewed.difference_update(journal.seqs(journal.Follower(run / RUN_JOURNAL), journal.RECORDS))
     if reviewed:
         more = f" and {len(reviewed) - 1} more" if len(reviewed) > 1 else ""
         raise InputError(

@@ -247,10 +247,7 @@ class Master:
 
     def _unrecorded(self, index: int) -> list[Record]:
         """Records for the requests of a lost worker of which nothing was received."""
-        known: set[int] = set()
-        for kind, body in journal.Follower(self.path).poll():
-            if kind == journal.RECORDS:
-                known.update(r.seq for r in body)
+        known = set(journal.seqs(journal.Follower(self.path), journal.RECORDS))
         share = self.plan.schedule.stripe(index, self.expected)
         turns = self.plan.schedule.turns
         records: list[Record] = []

@@ -265,18 +265,17 @@ def _validate(data: dict[str, Any], known: Mapping[str, Sequence[str]]) -> Profi
 
 
 def _located(path: Path, problem: Problem, lines: Mapping[KeyPath, int], variant: _Variant) -> str:
-    where, place = dotted(problem.path).removesuffix(".[key]"), problem.path
+    place = problem.path
     for own, written in variant.overridden.items():
         if own[: len(place)] == place[: len(own)]:
             # A phase is named there; the path has its number.
-            where = dotted((written, *place[len(own) :])) if len(own) <= len(place) else where
-            return f"--set {where.removesuffix('.[key]')}: {problem.text}"
+            said = (written, *place[len(own) :]) if len(own) <= len(place) else place
+            return f"--set {dotted(said)}: {problem.text}"
     for own, stands in variant.told.items():
         if problem.path[: len(own)] == own:
             place = (*stands, *problem.path[len(own) :])
-            where = dotted(place)
     line = nearest_line(dict(lines), place)
-    return f"{path}{f':{line}' if line else ''}: {where}: {problem.text}"
+    return f"{path}{f':{line}' if line else ''}: {dotted(place)}: {problem.text}"
 
 
 def _override(data: dict[str, Any], override: str) -> tuple[KeyPath, str]:
